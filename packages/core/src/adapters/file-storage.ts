@@ -1,0 +1,81 @@
+import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Storage, StorageEntry, StorageFile } from '../ports/index.ts';
+
+const OPEN_FLAGS = { read: 'r', write: 'r+', create: 'wx+' } as const;
+
+class DiskFile implements StorageFile {
+  readonly #handle: FileHandle;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.#handle.read(buffer, filled, length - filled, position + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return filled === length ? buffer : buffer.subarray(0, filled);
+  }
+
+  async write(position: number, data: Uint8Array): Promise<void> {
+    let written = 0;
+    while (written < data.length) {
+      const result = await this.#handle.write(data, written, data.length - written, position + written);
+      written += result.bytesWritten;
+    }
+  }
+
+  async sync(): Promise<void> {
+    await this.#handle.datasync();
+  }
+
+  async truncate(length: number): Promise<void> {
+    await this.#handle.truncate(length);
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/** The host's file system. Errors of the system are passed on as they are, with their `code`. */
+export const fileStorage: Storage = {
+  async open(path, mode) {
+    return new DiskFile(await open(path, OPEN_FLAGS[mode], 0o600));
+  },
+  async rename(from, to) {
+    await rename(from, to);
+  },
+  async remove(path) {
+    await unlink(path);
+  },
+  async list(directory) {
+    const entries: StorageEntry[] = [];
+    for (const entry of await readdir(directory, { withFileTypes: true })) {
+      const kind = entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other';
+      const size = kind === 'file' ? (await stat(join(directory, entry.name))).size : 0;
+      entries.push({ name: entry.name, kind, size });
+    }
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  },
+  async makeDirectory(directory) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  },
+  async syncDirectory(directory) {
+    const handle = await open(directory, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+};

@@ -1,0 +1,4 @@
+export type { Clock, TimerHandle, Timers } from './clock.ts';
+export type { Random } from './random.ts';
+export type { Storage, StorageEntry, StorageFile } from './storage.ts';
+export type { PeerAddress, StreamSink } from './transport.ts';
