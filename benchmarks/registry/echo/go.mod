@@ -1,0 +1,3 @@
+module muster/benchmarks/registry/echo
+
+go 1.26
