@@ -14,3 +14,29 @@ export type {
 export { fileStorage } from './adapters/file-storage.ts';
 export { systemClock, systemTimers } from './adapters/system-clock.ts';
 export { systemRandom } from './adapters/system-random.ts';
+export { coreErrors } from './core-errors.ts';
+export {
+  defineSettings,
+  describeConfig,
+  describeFlags,
+  formatDuration,
+  formatSize,
+  loadConfig,
+  parseDuration,
+  parseSize,
+  propertyName,
+  readConfigFile,
+  readSecretFile,
+  Secret,
+} from './config/index.ts';
+export type {
+  Config,
+  ConfigDescription,
+  ConfigFile,
+  ConfigSources,
+  ConfigValues,
+  FlagDescription,
+  SecretFile,
+  Setting,
+  Settings,
+} from './config/index.ts';

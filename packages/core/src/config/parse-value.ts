@@ -1,0 +1,127 @@
+import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
+import { Secret, type Setting } from './settings.ts';
+
+/** The outcome of reading one value: what it means, or what is wrong with it and what is allowed. */
+export type Parsed =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly problem: string };
+
+const TRUE = new Set(['true', 'yes', 'on', '1']);
+const FALSE = new Set(['false', 'no', 'off', '0']);
+
+const good = (value: unknown): Parsed => ({ ok: true, value });
+const bad = (problem: string): Parsed => ({ ok: false, problem });
+
+/** Reads a value as it came from a flag, the environment or the file. The problem never repeats a secret. */
+export function parseValue(setting: Setting, raw: unknown): Parsed {
+  switch (setting.type) {
+    case 'secret':
+      if (typeof raw !== 'string') return bad('must be text');
+      return raw === '' ? bad('must not be empty') : good(new Secret(raw));
+    case 'boolean':
+      return parseBoolean(raw);
+    case 'list':
+      return parseList(raw, setting.check);
+    case 'integer':
+      return parseInteger(raw, setting.min, setting.max);
+    case 'duration':
+      return parseQuantity(raw, setting, parseDuration, formatDuration, DURATION_HELP);
+    case 'size':
+      return parseQuantity(raw, setting, parseSize, formatSize, SIZE_HELP);
+    case 'path':
+      return typeof raw === 'string' && raw !== '' ? good(raw) : bad(`${show(raw)} is not a path`);
+    case 'text':
+      return parseText(raw, setting.choices, setting.check);
+    default:
+      return setting satisfies never;
+  }
+}
+
+const DURATION_HELP = 'a duration; use a number with a unit, such as 500ms, 30s, 30m, 24h or 1h30m';
+const SIZE_HELP = 'a size; use bytes or a unit, such as 65536, 512KiB, 64MiB or 1GB';
+
+function parseBoolean(raw: unknown): Parsed {
+  if (typeof raw === 'boolean') return good(raw);
+  const word = typeof raw === 'string' || typeof raw === 'number' ? String(raw).toLowerCase() : '';
+  if (TRUE.has(word)) return good(true);
+  if (FALSE.has(word)) return good(false);
+  return bad(`${show(raw)} is not true or false`);
+}
+
+function parseText(
+  raw: unknown,
+  choices: readonly string[] | undefined,
+  check: ((value: string) => string | undefined) | undefined,
+): Parsed {
+  if (typeof raw !== 'string' && typeof raw !== 'number') return bad(`${show(raw)} is not text`);
+  const text = String(raw);
+  if (choices !== undefined && !choices.includes(text)) {
+    return bad(`${show(text)} is not one of ${choices.join(', ')}`);
+  }
+  const problem = check?.(text);
+  return problem === undefined ? good(text) : bad(`${show(text)}: ${problem}`);
+}
+
+function parseList(raw: unknown, check: ((value: string) => string | undefined) | undefined): Parsed {
+  const parts: unknown[] = Array.isArray(raw) ? raw : [raw];
+  const items: string[] = [];
+  for (const part of parts) {
+    if (typeof part !== 'string' && typeof part !== 'number') return bad(`${show(part)} is not text`);
+    for (const piece of String(part).split(',')) {
+      const item = piece.trim();
+      if (item === '') continue;
+      const problem = check?.(item);
+      if (problem !== undefined) return bad(`${show(item)}: ${problem}`);
+      items.push(item);
+    }
+  }
+  return good(items);
+}
+
+function parseInteger(raw: unknown, min: number | undefined, max: number | undefined): Parsed {
+  const value = typeof raw === 'string' && /^-?\d+$/.test(raw) ? Number(raw) : raw;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+    return bad(`${show(raw)} is not a whole number${rangeText(min, max, String)}`);
+  }
+  return inRange(value, raw, min, max, String);
+}
+
+function parseQuantity(
+  raw: unknown,
+  setting: { readonly min?: string; readonly max?: string },
+  parse: (text: string) => number | undefined,
+  format: (value: number) => string,
+  help: string,
+): Parsed {
+  const value = typeof raw === 'string' || typeof raw === 'number' ? parse(String(raw)) : undefined;
+  if (value === undefined) return bad(`${show(raw)} is not ${help}`);
+  const min = setting.min === undefined ? undefined : parse(setting.min);
+  const max = setting.max === undefined ? undefined : parse(setting.max);
+  return inRange(value, raw, min, max, format);
+}
+
+function inRange(
+  value: number,
+  raw: unknown,
+  min: number | undefined,
+  max: number | undefined,
+  format: (value: number) => string,
+): Parsed {
+  const outside = (min !== undefined && value < min) || (max !== undefined && value > max);
+  return outside ? bad(`${show(raw)} is out of range${rangeText(min, max, format)}`) : good(value);
+}
+
+function rangeText(
+  min: number | undefined,
+  max: number | undefined,
+  format: (value: number) => string,
+): string {
+  if (min !== undefined && max !== undefined) return `; allowed: ${format(min)} to ${format(max)}`;
+  if (min !== undefined) return `; at least ${format(min)}`;
+  return max === undefined ? '' : `; at most ${format(max)}`;
+}
+
+function show(raw: unknown): string {
+  const text = JSON.stringify(raw) ?? String(raw);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
