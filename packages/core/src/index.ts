@@ -40,3 +40,5 @@ export type {
   Setting,
   Settings,
 } from './config/index.ts';
+export { DEFAULT_SUBSCRIPTION_BUFFER, EventBus } from './events/index.ts';
+export type { BusEvent, EventTypes, Subscription, TopicPattern } from './events/index.ts';
