@@ -1,0 +1,3 @@
+module muster/interop
+
+go 1.26
