@@ -42,3 +42,26 @@ export type {
 } from './config/index.ts';
 export { DEFAULT_SUBSCRIPTION_BUFFER, EventBus } from './events/index.ts';
 export type { BusEvent, EventTypes, Subscription, TopicPattern } from './events/index.ts';
+export {
+  createLogger,
+  isSecretName,
+  LOG_LEVELS,
+  loggableFields,
+  LogSampler,
+  MAX_BUFFERED_LOG_BYTES,
+  MAX_SAMPLED_KEYS,
+  processLogDestination,
+  recordingLogger,
+  SAMPLE_INTERVAL,
+  silentLogger,
+} from './logging/index.ts';
+export type {
+  LogDestination,
+  LogEntry,
+  LogFields,
+  LogFormat,
+  Logger,
+  LoggerOptions,
+  LogLevel,
+  RootLogger,
+} from './logging/index.ts';
