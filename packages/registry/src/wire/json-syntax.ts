@@ -131,7 +131,7 @@ class SyntaxChecker {
   #fourHexDigits(): Problem {
     for (let digit = 0; digit < 4; digit++) {
       if (!/[0-9A-Fa-f]/.test(this.#text[this.#position] ?? '')) {
-        return this.#unexpected(String.raw`in \u hexadecimal character escape`);
+        return this.#unexpected('in \\u hexadecimal character escape');
       }
       this.#position++;
     }
