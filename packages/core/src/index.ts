@@ -65,3 +65,14 @@ export type {
   LogLevel,
   RootLogger,
 } from './logging/index.ts';
+export {
+  Counter,
+  Gauge,
+  Histogram,
+  MAX_COLLECTED_SERIES,
+  METRICS_CONTENT_TYPE,
+  MetricsRegistry,
+  OTHER_LABEL_VALUE,
+  processMetrics,
+} from './metrics/index.ts';
+export type { CollectedSample, Family, LabelSets } from './metrics/index.ts';
