@@ -76,3 +76,12 @@ export {
   processMetrics,
 } from './metrics/index.ts';
 export type { CollectedSample, Family, LabelSets } from './metrics/index.ts';
+export {
+  DEFAULT_STOP_TIMEOUT_MS,
+  EXIT_CODES,
+  exitCodeOf,
+  Lifecycle,
+  stopOnSignals,
+  stopOutcome,
+} from './lifecycle/index.ts';
+export type { Component, ExitCode, ExitCodeName, StopReport } from './lifecycle/index.ts';
