@@ -12,6 +12,7 @@ export interface IpAddress {
 }
 
 const DECIMAL_BYTE = /^(?:0|[1-9]\d{0,2})$/;
+const ZONE = /^[\w.~-]{1,32}$/;
 const HEX_GROUP = /^[0-9A-Fa-f]{1,4}$/;
 
 /**
@@ -24,7 +25,7 @@ export function parseIp(text: string): IpAddress | undefined {
     return bytes === undefined ? undefined : { bytes, zone: '' };
   }
   const percent = text.indexOf('%');
-  if (percent >= 0 && percent === text.length - 1) return undefined;
+  if (percent >= 0 && !ZONE.test(text.slice(percent + 1))) return undefined;
   const bytes = parseIpv6(percent < 0 ? text : text.slice(0, percent));
   if (bytes === undefined) return undefined;
   const mapped = bytes.slice(0, 12).every((byte, index) => byte === (index < 10 ? 0 : 0xff));
@@ -143,9 +144,10 @@ export function isReservedAddress(address: IpAddress): boolean {
   return address.bytes.length === 4 && (first === 0 || first >= 240);
 }
 
-/** True for an address that a stranger on the public network could reach: none of the classes above. */
+/** True for an address that a stranger on the public network could reach: none of the classes above, and no zone. */
 export function isPublicAddress(address: IpAddress): boolean {
   return !(
+    address.zone !== '' ||
     isUnspecifiedAddress(address) ||
     isLoopbackAddress(address) ||
     isPrivateAddress(address) ||

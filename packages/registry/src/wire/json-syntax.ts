@@ -6,6 +6,7 @@ import { quote } from './go-text.ts';
 
 const END = 'unexpected end of JSON input';
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const TOKEN_CONTEXT = /numeric literal|in literal|escape/;
 const SPACE = /[ \t\r\n]*/y;
 
 /** The text of the first error in `bytes`, e.g. `invalid character 'x' after top-level value`. */
@@ -176,7 +177,9 @@ class SyntaxChecker {
 
   #unexpected(context: string): string {
     const character = this.#text[this.#position];
-    if (character === undefined) return END;
+    // The reference decoder ends its input with a space, which only the inside of a token refuses.
+    if (character === undefined)
+      return TOKEN_CONTEXT.test(context) ? `invalid character ' ' ${context}` : END;
     return `invalid character ${quoteByte(character)} ${context}`;
   }
 }

@@ -10,21 +10,29 @@ export const RFC3339_BYTES = 20;
 
 const LAYOUT = '"2006-01-02T15:04:05Z07:00"';
 
-/** Each part of the layout with its name in error texts, in order. */
-const PARTS: readonly (readonly [pattern: RegExp, name: string])[] = [
-  [/\d{4}/y, '2006'],
-  [/-/y, '-'],
-  [/\d{2}/y, '01'],
-  [/-/y, '-'],
-  [/\d{2}/y, '02'],
-  [/T/y, 'T'],
-  [/\d{2}/y, '15'],
-  [/:/y, ':'],
-  [/\d{2}/y, '04'],
-  [/:/y, ':'],
-  [/\d{2}/y, '05'],
-  [/(?:\.\d{1,9}(?!\d))?/y, '.000000000'],
-  [/Z|[+-]\d{2}:\d{2}/y, 'Z07:00'],
+interface LayoutPart {
+  readonly pattern: RegExp;
+  /** How the layout and its error texts write this part. */
+  readonly name: string;
+  /** For numbers with fixed bounds: lowest, highest, and the name in error texts. */
+  readonly range?: readonly [lowest: number, highest: number, label: string];
+}
+
+/** The parts of the layout, in order. The day is checked at the end, when month and year are known. */
+const PARTS: readonly LayoutPart[] = [
+  { pattern: /\d{4}/y, name: '2006' },
+  { pattern: /-/y, name: '-' },
+  { pattern: /\d{2}/y, name: '01', range: [1, 12, 'month'] },
+  { pattern: /-/y, name: '-' },
+  { pattern: /\d{2}/y, name: '02' },
+  { pattern: /T/y, name: 'T' },
+  { pattern: /\d{2}/y, name: '15', range: [0, 23, 'hour'] },
+  { pattern: /:/y, name: ':' },
+  { pattern: /\d{2}/y, name: '04', range: [0, 59, 'minute'] },
+  { pattern: /:/y, name: ':' },
+  { pattern: /\d{2}/y, name: '05', range: [0, 59, 'second'] },
+  { pattern: /(?:\.\d{1,9}(?!\d))?/y, name: '.000000000' },
+  { pattern: /Z|[+-]\d{2}:\d{2}/y, name: 'Z07:00' },
 ];
 
 /**
@@ -34,12 +42,18 @@ const PARTS: readonly (readonly [pattern: RegExp, name: string])[] = [
 export function readRfc3339(text: string): Parsed<number> {
   const found: string[] = [];
   let position = 0;
-  for (const [pattern, name] of PARTS) {
+  for (const { pattern, name, range } of PARTS) {
     pattern.lastIndex = position;
     const part = pattern.exec(text)?.[0];
     if (part === undefined) {
-      const error = `parsing time ${quote(text)} as ${LAYOUT}: cannot parse ${quote(text.slice(position))} as "${name}"`;
-      return { ok: false, error };
+      const rest = quote(text.slice(position));
+      return {
+        ok: false,
+        error: `parsing time ${quote(text)} as ${LAYOUT}: cannot parse ${rest} as "${name}"`,
+      };
+    }
+    if (range !== undefined && (Number(part) < range[0] || Number(part) > range[1])) {
+      return outOfRange(text, range[2]);
     }
     found.push(part);
     position += part.length;
@@ -48,17 +62,13 @@ export function readRfc3339(text: string): Parsed<number> {
     return { ok: false, error: `parsing time ${quote(text)}: extra text: ${quote(text.slice(position))}` };
   }
   const [year = '', , month = '', , day = '', , hour = '', , minute = '', , second = ''] = found;
-  const days = checkedDays(Number(year), Number(month), Number(day));
-  if (typeof days === 'string') return outOfRange(text, days);
-  if (Number(hour) > 23) return outOfRange(text, 'hour');
-  if (Number(minute) > 59) return outOfRange(text, 'minute');
-  if (Number(second) > 59) return outOfRange(text, 'second');
+  const days = daysSince1970(Number(year), Number(month), Number(day));
+  if (days === undefined) return outOfRange(text, 'day');
   const offsetMinutes = readOffset(found[12] ?? 'Z');
   if (offsetMinutes === undefined) return outOfRange(text, 'time zone offset');
-  const seconds =
-    days * 86_400 + Number(hour) * 3600 + (Number(minute) - offsetMinutes) * 60 + Number(second);
+  const minutes = Number(hour) * 60 + Number(minute) - offsetMinutes;
   const milliseconds = Number((found[11] ?? '').slice(1, 4).padEnd(3, '0'));
-  return { ok: true, value: seconds * 1000 + milliseconds };
+  return { ok: true, value: ((days * 1440 + minutes) * 60 + Number(second)) * 1000 + milliseconds };
 }
 
 /** Reads an RFC 3339 time as unix milliseconds, rounded down; undefined when it is not one. */
@@ -81,12 +91,11 @@ function readOffset(text: string): number | undefined {
 
 const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
-/** Days since 1970-01-01, or the name of the part that is out of range. */
-function checkedDays(year: number, month: number, day: number): number | 'month' | 'day' {
-  const monthDays = MONTH_DAYS[month - 1];
-  if (monthDays === undefined) return 'month';
+/** Undefined when the month does not have this day. */
+function daysSince1970(year: number, month: number, day: number): number | undefined {
   const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  if (day < 1 || day > (month === 2 && leap ? 29 : monthDays)) return 'day';
+  const monthDays = month === 2 && leap ? 29 : (MONTH_DAYS[month - 1] ?? 0);
+  if (day < 1 || day > monthDays) return undefined;
   // Years counted from March put the leap day last, which makes the day of the year a linear function of the month.
   const shifted = month > 2 ? year : year - 1;
   const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
@@ -107,7 +116,7 @@ export function writeRfc3339(target: Uint8Array, offset: number, unixSeconds: nu
   const seconds = Math.floor(Math.min(Math.max(unixSeconds, FIRST_SECOND), LAST_SECOND));
   const unixDays = Math.floor(seconds / 86_400);
   const secondOfDay = seconds - unixDays * 86_400;
-  // The inverse of checkedDays: 400-year eras of 146,097 days, then years that begin in March.
+  // The inverse of daysSince1970: 400-year eras of 146,097 days, then years that begin in March.
   const days = unixDays + DAYS_TO_1970;
   const era = Math.floor(days / 146_097);
   const dayOfEra = days - era * 146_097;
