@@ -2,18 +2,6 @@ import { defineErrors } from '@muster/core';
 
 /** Errors of authentication. Messages that reach a client are the texts of the specification, literally. */
 export const authErrors = defineErrors({
-  invalid_base64: {
-    summary: 'A text is not base64 in the standard alphabet with padding.',
-    hint: 'Encode with the alphabet A-Z a-z 0-9 + / and pad with =.',
-  },
-  invalid_public_key: {
-    summary: 'A public key is not the base64 form of 32 bytes.',
-    hint: 'Send the raw Ed25519 public key, 32 bytes, as standard base64.',
-  },
-  weak_public_key: {
-    summary: 'A public key is all zero or a point of small order, for which signatures prove nothing.',
-    hint: 'Create a new key pair.',
-  },
   overloaded: {
     summary: 'Too many signature checks are waiting.',
     hint: 'Try again after a short, random pause.',

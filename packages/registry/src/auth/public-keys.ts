@@ -3,12 +3,8 @@
  */
 import { createPublicKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { decodeBase64 } from './base64.ts';
-import type { Base64Alphabet } from './base64.ts';
-import { authErrors } from './errors.ts';
-
-/** Bytes of an Ed25519 public key. */
-export const PUBLIC_KEY_BYTES = 32;
+import { decodePublicKey, decodeStandardBase64, PUBLIC_KEY_BYTES } from '../wire/index.ts';
+import type { DecodedPublicKey, Parsed } from '../wire/index.ts';
 
 /**
  * The y coordinates of the eight points of small order, in every 255-bit encoding, non-canonical ones included.
@@ -37,39 +33,19 @@ function sameButSign(raw: Uint8Array, encoding: Uint8Array): boolean {
   return ((raw[PUBLIC_KEY_BYTES - 1] ?? 0) & 0x7f) === encoding[PUBLIC_KEY_BYTES - 1];
 }
 
-/**
- * The raw key of a base64 text. Does not refuse weak keys: see {@link parseAcceptablePublicKey}.
- *
- * @throws `invalid_public_key` with the texts `decode public key: ..` and `invalid public key size: %d`.
- */
-export function parsePublicKey(text: string, alphabet: Base64Alphabet = 'standard'): Uint8Array {
-  let raw: Uint8Array;
-  try {
-    raw = decodeBase64(text, alphabet);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw authErrors.create('invalid_public_key', `decode public key: ${reason}`, { cause: error });
-  }
-  if (raw.length !== PUBLIC_KEY_BYTES) {
-    throw authErrors.create('invalid_public_key', `invalid public key size: ${raw.length}`);
-  }
-  return raw;
-}
+/** Text for a key that {@link isWeakPublicKey}. The specification has none, because the original takes such keys. */
+export const WEAK_PUBLIC_KEY_TEXT = 'invalid public key: small-order point';
 
 /**
- * The raw key of a base64 text that a node may register, rotate to or recover to.
- *
- * @throws as {@link parsePublicKey}; `weak_public_key` with the text `weak public key refused` (B-01).
+ * Decodes a key that a node may register, rotate to or recover to: as `decodePublicKey`, and weak keys are refused
+ * with {@link WEAK_PUBLIC_KEY_TEXT} (B-01). `rotate_key` passes `decodeEitherBase64`.
  */
-export function parseAcceptablePublicKey(text: string, alphabet: Base64Alphabet = 'standard'): Uint8Array {
-  const raw = parsePublicKey(text, alphabet);
-  if (isWeakPublicKey(raw)) throw authErrors.create('weak_public_key', 'weak public key refused');
-  return raw;
-}
-
-/** The standard base64 text of a raw key. */
-export function formatPublicKey(raw: Uint8Array): string {
-  return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('base64');
+export function decodeAcceptablePublicKey(
+  text: string,
+  decode: (text: string) => Parsed<Uint8Array> = decodeStandardBase64,
+): DecodedPublicKey {
+  const decoded = decodePublicKey(text, decode);
+  return decoded.ok && isWeakPublicKey(decoded.key) ? { ok: false, error: WEAK_PUBLIC_KEY_TEXT } : decoded;
 }
 
 type Import = (raw: Uint8Array) => KeyObject;

@@ -13,13 +13,11 @@ import { verify } from 'node:crypto';
 import type { Random } from '@muster/core';
 import { authErrors } from './errors.ts';
 import { Fifo } from './fifo.ts';
-import { PublicKeyCache, PUBLIC_KEY_BYTES } from './public-keys.ts';
+import { PublicKeyCache } from './public-keys.ts';
 import type { PublicKeyCacheOptions } from './public-keys.ts';
 import { VerificationCache } from './verification-cache.ts';
 import type { VerificationCacheOptions } from './verification-cache.ts';
-
-/** Bytes of an Ed25519 signature. */
-export const SIGNATURE_BYTES = 64;
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../wire/index.ts';
 
 /** Whom a check is done for, compared by identity: a connection object, a number, a name. */
 export type VerificationSource = object | string | number;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { decodePublicKey, decodeSignature } from '../../src/wire/index.ts';
 
 /** One file of the golden vectors, as parsed JSON of the caller's shape. */
 export function readVectors<T>(name: string): T {
@@ -24,4 +25,18 @@ export interface SignatureVectors {
   }[];
   readonly keys: Readonly<Record<'A' | 'B' | 'C', { public_key_b64: string; seed_hex: string }>>;
   readonly verify_cases: readonly VerifyCase[];
+}
+
+/** The raw form of a valid key. */
+export function keyBytes(text: string): Uint8Array {
+  const decoded = decodePublicKey(text);
+  if (!decoded.ok) throw new Error(decoded.error);
+  return decoded.key;
+}
+
+/** The raw form of a valid signature. */
+export function signatureBytes(text: string): Uint8Array {
+  const decoded = decodeSignature(text);
+  if (!decoded.ok) throw new Error(decoded.error);
+  return decoded.signature;
 }
