@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { errorCode } from '../errors.ts';
 import type { Storage, StorageEntry, StorageFile } from '../ports/index.ts';
 
 const OPEN_FLAGS = { read: 'r', write: 'r+', create: 'wx+' } as const;
@@ -13,13 +14,23 @@ class DiskFile implements StorageFile {
 
   async read(position: number, length: number): Promise<Uint8Array> {
     const buffer = Buffer.allocUnsafeSlow(length);
+    const filled = await this.readInto(position, buffer);
+    return filled === length ? buffer : buffer.subarray(0, filled);
+  }
+
+  async readInto(position: number, target: Uint8Array): Promise<number> {
     let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await this.#handle.read(buffer, filled, length - filled, position + filled);
+    while (filled < target.length) {
+      const { bytesRead } = await this.#handle.read(
+        target,
+        filled,
+        target.length - filled,
+        position + filled,
+      );
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
-    return filled === length ? buffer : buffer.subarray(0, filled);
+    return filled;
   }
 
   async write(position: number, data: Uint8Array): Promise<void> {
@@ -47,6 +58,15 @@ class DiskFile implements StorageFile {
   }
 }
 
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** The host's file system. Errors of the system are passed on as they are, with their `code`. */
 export const fileStorage: Storage = {
   async open(path, mode) {
@@ -62,20 +82,25 @@ export const fileStorage: Storage = {
     const entries: StorageEntry[] = [];
     for (const entry of await readdir(directory, { withFileTypes: true })) {
       const kind = entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other';
-      const size = kind === 'file' ? (await stat(join(directory, entry.name))).size : 0;
-      entries.push({ name: entry.name, kind, size });
+      try {
+        const size = kind === 'file' ? (await stat(join(directory, entry.name))).size : 0;
+        entries.push({ name: entry.name, kind, size });
+      } catch (error) {
+        // It was removed between the two calls: as good as never listed.
+        if (errorCode(error) !== 'ENOENT') throw error;
+      }
     }
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   },
   async makeDirectory(directory) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    const top = dirname(first);
+    let parent = resolve(directory);
+    do {
+      parent = dirname(parent);
+      await syncDirectory(parent);
+    } while (parent !== top && parent !== dirname(parent));
   },
-  async syncDirectory(directory) {
-    const handle = await open(directory, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  },
+  syncDirectory,
 };

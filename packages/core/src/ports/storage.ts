@@ -22,7 +22,7 @@ export interface Storage {
   remove(path: string): Promise<void>;
   /** The entries of a directory in ascending order of name; rejects with `ENOENT` when there is none. */
   list(directory: string): Promise<readonly StorageEntry[]>;
-  /** Creates the directory (mode 0700) and its parents, where missing. */
+  /** Creates the directory (mode 0700) and its parents, where missing; durable when it resolves. */
   makeDirectory(directory: string): Promise<void>;
   /** Makes creations, renames and removals in this directory durable. */
   syncDirectory(directory: string): Promise<void>;
@@ -40,6 +40,8 @@ export interface StorageEntry {
 export interface StorageFile {
   /** Up to `length` bytes from `position`; fewer only at the end of the file. */
   read(position: number, length: number): Promise<Uint8Array>;
+  /** Fills `target` from `position` and says how many bytes it got; fewer than asked only at the end of the file. */
+  readInto(position: number, target: Uint8Array): Promise<number>;
   /** Writes all of `data` at `position`, extending the file where needed. The caller leaves `data` alone until then. */
   write(position: number, data: Uint8Array): Promise<void>;
   /** Makes all completed writes and truncations of this file durable (fdatasync). */
