@@ -25,6 +25,44 @@ function decodingTable(alphabet: string): Uint8Array {
  * The bytes have a buffer of their own.
  */
 export function decodeStandardBase64(text: string): Parsed<Uint8Array> {
+  const bytes = decodePlainBase64(text);
+  return bytes === undefined ? decodeUnusualBase64(text) : { ok: true, value: bytes };
+}
+
+/** Text without line breaks, which is what clients send; undefined for anything unusual, right or wrong. */
+function decodePlainBase64(text: string): Uint8Array | undefined {
+  const { length } = text;
+  if (length === 0 || length % 4 !== 0) return undefined;
+  const padding =
+    text.charCodeAt(length - 1) !== PADDING ? 0 : text.charCodeAt(length - 2) !== PADDING ? 1 : 2;
+  // The exact size keeps keys and signatures, of 32 and 64 bytes, where the engine allocates cheaply.
+  const bytes = new Uint8Array((length / 4) * 3 - padding);
+  const characters = length - padding;
+  let group = 0;
+  let written = 0;
+  for (let position = 0; position < characters; position++) {
+    const code = text.charCodeAt(position);
+    const value = code < 128 ? (STANDARD[code] ?? INVALID) : INVALID;
+    if (value === INVALID) return undefined;
+    group = (group << 6) | value;
+    if ((position & 3) !== 3) continue;
+    bytes[written] = group >>> 16;
+    bytes[written + 1] = group >>> 8;
+    bytes[written + 2] = group;
+    written += 3;
+    group = 0;
+  }
+  if (padding === 1) {
+    bytes[written] = group >>> 10;
+    bytes[written + 1] = group >>> 2;
+  } else if (padding === 2) {
+    bytes[written] = group >>> 4;
+  }
+  return bytes;
+}
+
+/** Any text, character by character, with the exact position of the first error. */
+function decodeUnusualBase64(text: string): Parsed<Uint8Array> {
   const bytes = new Uint8Array(Math.floor(text.length / 4) * 3);
   let length = 0;
   let position = 0;

@@ -121,12 +121,15 @@ class Encoder {
   }
 
   #appendObject(text: string, members: { readonly [name: string]: JsonValue }, depth: number): string {
+    const names = Object.keys(members);
+    const plain = sortNames(names);
     let result = `${text}{`;
     let separator = '';
-    for (const name of sortedNames(members)) {
+    for (const name of names) {
       const value = members[name];
       if (value === undefined) continue;
-      result = this.#append(`${result}${separator}${encodeText(name)}:`, value, depth);
+      const quoted = plain ? `"${name}"` : encodeText(name);
+      result = this.#append(`${result}${separator}${quoted}:`, value, depth);
       separator = ',';
     }
     return `${result}}`;
@@ -140,30 +143,53 @@ function isArray(
   return Array.isArray(value);
 }
 
-/** Names in ascending order of their UTF-8 bytes. Most callers write them in that order already. */
-function sortedNames(members: { readonly [name: string]: JsonValue }): string[] {
-  const names = Object.keys(members);
-  for (let index = 1; index < names.length; index++) {
-    if ((names[index - 1] ?? '') > (names[index] ?? '')) {
-      names.sort();
-      break;
-    }
+/**
+ * Sorts names by their UTF-8 bytes, in place; most callers write them in that order already. True when all of them
+ * are plain, so that they need no escaping.
+ */
+function sortNames(names: string[]): boolean {
+  let sorted = true;
+  let plain = true;
+  let previous = '';
+  for (const name of names) {
+    if (name < previous) sorted = false;
+    if (!isPlain(name)) plain = false;
+    previous = name;
   }
+  if (!sorted) names.sort();
   // Code units and bytes order alike, except that surrogate pairs sort below U+E000 to U+FFFF.
-  if (names.some((name) => HIGH_CODE_UNIT.test(name))) {
+  if (!plain && names.some((name) => HIGH_CODE_UNIT.test(name))) {
     names.sort((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
   }
-  return names;
+  return plain;
+}
+
+/** Longer texts are left to the runtime's own encoder, which is faster for them. */
+const MAX_PLAIN_LENGTH = 200;
+
+/** One for each printable ASCII character that stands for itself in a JSON string. */
+const PLAIN_CHARACTERS = Uint8Array.from({ length: 128 }, (_, code) =>
+  code >= 0x20 && !'"\\<>&'.includes(String.fromCharCode(code)) ? 1 : 0,
+);
+
+/** True for a short text that is its own JSON form between quotes. */
+function isPlain(text: string): boolean {
+  if (text.length > MAX_PLAIN_LENGTH) return false;
+  for (let index = 0; index < text.length; index++) {
+    if (PLAIN_CHARACTERS[text.charCodeAt(index)] !== 1) return false;
+  }
+  return true;
 }
 
 function encodeText(text: string): string {
-  const encoded = text.isWellFormed()
-    ? JSON.stringify(text)
-    : `"${text
-        .split(LONE_SURROGATE)
-        .map((part) => JSON.stringify(part).slice(1, -1))
-        .join(String.raw`\ufffd`)}"`;
+  if (isPlain(text)) return `"${text}"`;
+  const encoded = text.isWellFormed() ? JSON.stringify(text) : encodeIllFormedText(text);
   return ESCAPED_LATER.test(encoded) ? encoded.replace(ESCAPED_LATER_ALL, escapeCodeUnit) : encoded;
+}
+
+function encodeIllFormedText(text: string): string {
+  const parts = text.split(LONE_SURROGATE).map((part) => JSON.stringify(part).slice(1, -1));
+  return `"${parts.join(String.raw`\ufffd`)}"`;
 }
 
 function escapeCodeUnit(character: string): string {
