@@ -4,7 +4,31 @@ export { checkOriginalStore } from './check.ts';
 export { emptyOriginalNetwork, emptyOriginalNode, emptyOriginalStore } from './empty.ts';
 export { originalErrors } from './errors.ts';
 export type { OriginalErrorCode } from './errors.ts';
+export { importOriginal } from './import.ts';
+export type { ImportedOriginal, ImportOriginalInput } from './import.ts';
 export { decodeOriginalKey, encodeOriginalKey } from './keys.ts';
+export { applyOriginalLog } from './log-apply.ts';
+export type { OriginalReplay } from './log-apply.ts';
+export { encodeLogRecord as encodeOriginalLogRecord, writeOriginalLog } from './log-codec.ts';
+export { readOriginalLog } from './log-reader.ts';
+export type {
+  OriginalLog,
+  OriginalLogProblem,
+  OriginalLogSkip,
+  ReadOriginalLogOptions,
+} from './log-reader.ts';
+export { maxLogRecordBytes, maxOriginalLogBytes, originalLogTypes, reservedLogTypes } from './log-records.ts';
+export type {
+  OriginalDeregisterRecord,
+  OriginalKeyRotationRecord,
+  OriginalLogEnvelope,
+  OriginalLogRecord,
+  OriginalMembershipRecord,
+  OriginalNetworkCreateRecord,
+  OriginalNetworkDeleteRecord,
+  OriginalOtherRecord,
+  OriginalRegisterRecord,
+} from './log-records.ts';
 export { rfc3339ToUnixMs, unixMsToRfc3339 } from './rfc3339.ts';
 export {
   defaultMaxElementBytes,
