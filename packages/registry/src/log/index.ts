@@ -1,7 +1,15 @@
+export { lockStore } from './adapters/lock.ts';
+export type { StoreLock } from './adapters/lock.ts';
+export { copyStore } from './copy.ts';
+export type { CopyOptions, CopyReport } from './copy.ts';
 export { logErrors } from './errors.ts';
 export { Log } from './log.ts';
 export type { Durability, LogEntry, LogOptions, LogStats } from './log.ts';
 export { openLog } from './open.ts';
 export type { LoadProgress, RecoveryReport, Restore } from './open.ts';
 export type { Repair } from './repair.ts';
+export { readSideFile, writeSideFile } from './side-file.ts';
+export type { SideFile } from './side-file.ts';
 export type { SnapshotBlock, SnapshotInfo } from './snapshot-file.ts';
+export { verifyLog } from './verify.ts';
+export type { VerifiedSegment, VerifyProblem, VerifyReport } from './verify.ts';
