@@ -155,7 +155,7 @@ function applyRegistered(
   state.nodes.setProfile(slot, withRegistration({ ...empty, networks: [BACKBONE] }, event));
   setRegistrationFlags(state, slot, event);
   revive(state, slot, event.at);
-  if (event.id >= state.nextNode) state.nextNode = event.id + 1;
+  if (event.drawn !== true && event.id >= state.nextNode) state.nextNode = event.id + 1;
 }
 
 function applyUpdated(

@@ -35,6 +35,8 @@ export type RegistryEvent =
       readonly id: number;
       readonly key: string;
       readonly at: number;
+      /** The id was drawn at random, so the counter stays where it is. */
+      readonly drawn?: true;
     } & RegistrationFields)
   | ({ readonly type: 'node.updated'; readonly id: number; readonly at: number } & RegistrationFields)
   | ({

@@ -48,6 +48,11 @@ export class TrustGraph {
     return (bits & TrustBit.accepted) !== 0 || bits === (TrustBit.bySmaller | TrustBit.byLarger);
   }
 
+  /** Whether `node` itself has declared trust in `peer`. */
+  declaredBy(node: number, peer: number): boolean {
+    return (this.bits(node, peer) & TrustGraph.bitOf(node, peer)) !== 0;
+  }
+
   /** The bit with which `node` declares its trust in `peer`. */
   static bitOf(node: number, peer: number): number {
     return node < peer ? TrustBit.bySmaller : TrustBit.byLarger;
