@@ -162,7 +162,7 @@ function writeShort(out: Buffer, at: number, text: string): number {
 }
 
 function writeMedium(out: Buffer, at: number, text: string): number {
-  const length = out.write(text, at + 2, 65_535, 'utf8');
+  const length = out.write(text, at + 2, Math.min(65_535, out.length - at - 2), 'utf8');
   out.writeUInt16BE(length, at);
   return at + 2 + length;
 }
