@@ -132,6 +132,14 @@ func describe(value any) string {
 		return "error " + fmt.Sprintf("%q", v.Error())
 	case wire.Message:
 		return describe(map[string]any(v))
+	case Shape:
+		return describe(map[string]any(v))
+	case map[string]any:
+		members := make([]string, 0, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			members = append(members, name+"="+describe(v[name]))
+		}
+		return "{" + strings.Join(members, ", ") + "}"
 	}
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -112,7 +112,7 @@ func (s *Suite) dial() *client.Client {
 func (s *Suite) must(c *client.Client, message wire.Message) *client.Reply {
 	reply, err := c.Send(message)
 	if err != nil {
-		s.stop("%s: %v", describe(message), err)
+		s.stop("%v: %v", message["type"], err)
 	}
 	return reply
 }
@@ -122,7 +122,7 @@ func (s *Suite) must(c *client.Client, message wire.Message) *client.Reply {
 func (s *Suite) replies(c *client.Client, message wire.Message, section, name string, shape Shape) *client.Reply {
 	reply, err := c.Send(message)
 	if err != nil {
-		s.check(section, name, false, describe(map[string]any(shape)), err)
+		s.check(section, name, false, describe(shape), err)
 		return &client.Reply{}
 	}
 	expected, got, differs := shape.Mismatch(reply.Fields)

@@ -1,11 +1,21 @@
 package client
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"net"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"muster/interop/internal/request"
 	"muster/interop/internal/wire"
@@ -18,6 +28,11 @@ func serve(t *testing.T, script func(conn net.Conn, nth int)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, listener, script)
+}
+
+func serveOn(t *testing.T, listener net.Listener, script func(conn net.Conn, nth int)) string {
+	t.Helper()
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for nth := 0; ; nth++ {
@@ -160,4 +175,33 @@ func TestPoolKeepsAnswersApart(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// A pin stands for one certificate: nobody has to have signed it.
+func TestPinnedCertificate(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := serveOn(t, listener, func(conn net.Conn, _ int) { answerJSON(conn, `{"type":"list_networks_ok"}`) })
+
+	sum := sha256.Sum256(certificate)
+	c := dial(t, Endpoint{Addr: addr, PinSHA256: hex.EncodeToString(sum[:])})
+	if _, err := c.Send(request.ListNetworks()); err != nil {
+		t.Error(err)
+	}
+	if _, err := Dial(Endpoint{Addr: addr, PinSHA256: strings.Repeat("00", 32)}); err == nil {
+		t.Error("another certificate was accepted")
+	}
 }
