@@ -20,6 +20,8 @@ export interface StorageFault {
 export class FaultStorage extends MemoryStorage {
   /** Everything that was changed, in order; kept only when asked for. */
   readonly journal: DiskOperation[] = [];
+  /** What was made to fail, in order. */
+  readonly failed: DiskOperation[] = [];
   readonly #faults: StorageFault[] = [];
   readonly #record: boolean;
   #changes = 0;
@@ -75,6 +77,7 @@ export class FaultStorage extends MemoryStorage {
       if (this.#record) this.journal.push(ownData(operation));
       return;
     }
+    this.failed.push(operation);
     if (operation.kind === 'write' && (fault.writtenBytes ?? 0) > 0) {
       this.disk.perform({ ...operation, data: operation.data.subarray(0, fault.writtenBytes) });
     } else if (operation.kind === 'sync') {
@@ -94,5 +97,5 @@ export class FaultStorage extends MemoryStorage {
 }
 
 function ownData(operation: DiskOperation): DiskOperation {
-  return operation.kind === 'write' ? { ...operation, data: operation.data.slice() } : operation;
+  return operation.kind === 'write' ? { ...operation, data: new Uint8Array(operation.data) } : operation;
 }

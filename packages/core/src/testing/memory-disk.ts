@@ -169,7 +169,7 @@ export class Disk {
         const change: Change = {
           kind: 'write',
           position: operation.position,
-          data: operation.data.slice(),
+          data: new Uint8Array(operation.data),
           abandoned: false,
         };
         this.#changeFile(operation.file, change);

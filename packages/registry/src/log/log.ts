@@ -130,6 +130,7 @@ export class Log {
   #syncWanted = false;
   #state: 'open' | 'closing' | 'closed' | 'failed' = 'open';
   #failure: MusterError | undefined;
+  #closed: Promise<void> | undefined;
   #syncTimer: TimerHandle | undefined;
   #batches = 0;
   #bytesWritten = 0;
@@ -261,9 +262,18 @@ export class Log {
     };
   }
 
-  /** Writes what is pending, marks a clean end and closes. After a failure it only lets go of the file. */
-  async close(): Promise<void> {
-    if (this.#state === 'closing' || this.#state === 'closed') return;
+  /**
+   * Writes what is pending, marks a clean end and closes. After a failure it only lets go of the file. Repeated calls
+   * have the outcome of the first.
+   *
+   * @throws LOG_FAILED, now or before
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#syncTimer?.cancel();
     if (this.#state === 'open') {
       this.#state = 'closing';
