@@ -74,6 +74,15 @@ func TestMatchesAny(t *testing.T) {
 	}
 }
 
+func TestPrintable(t *testing.T) {
+	if got := printable("a\x00b\nc\xff"); got != "a\uFFFDb\uFFFDc\uFFFD" {
+		t.Errorf("%q", got)
+	}
+	if got := printable(strings.Repeat("x", 5000)); len([]rune(got)) != maxShownRunes+2 {
+		t.Errorf("%d runes", len([]rune(got)))
+	}
+}
+
 func TestAddress(t *testing.T) {
 	if got := address(1, 0x00A3F291); got != "1:0001.00A3.F291" {
 		t.Error(got)

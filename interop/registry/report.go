@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 )
 
 // Check is the outcome of one comparison.
@@ -23,8 +25,26 @@ type Report struct {
 	checks []Check
 }
 
+// maxShownRunes bounds what is shown of an expected value or an answer.
+const maxShownRunes = 600
+
+// printable makes one line of a text that may hold bytes off the wire.
+func printable(text string) string {
+	shown := []rune(strings.ToValidUTF8(text, "\uFFFD"))
+	if len(shown) > maxShownRunes {
+		shown = append(shown[:maxShownRunes:maxShownRunes], []rune(" …")...)
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '\uFFFD'
+	}, string(shown))
+}
+
 // Add records a check.
 func (r *Report) Add(check Check) {
+	check.Expected, check.Got = printable(check.Expected), printable(check.Got)
 	r.checks = append(r.checks, check)
 	if r.Lines == nil {
 		return
