@@ -22,7 +22,6 @@ export { isLoopback, parseIp } from './ip-address.ts';
 export type { IpWords } from './ip-address.ts';
 export { DEFAULT_ADMISSION_LIMITS } from './limits.ts';
 export type { AdmissionLimits } from './limits.ts';
-export { LOG_SAMPLE_INTERVAL, LogSampler, MAX_LOG_SAMPLE_KEYS } from './log-sampler.ts';
 export { TokenBucket, TokenRate } from './token-bucket.ts';
 export { MAX_WHITELIST_ENTRIES, Whitelist } from './whitelist.ts';
 export type { WhitelistEntry } from './whitelist.ts';

@@ -1,6 +1,6 @@
 import type { Timers } from '@muster/core';
-import { PolledFile } from '../side-files/polled-file.ts';
-import type { SideFileLog, SideFiles } from '../side-files/side-files.ts';
+import { PolledFile } from '../operator-files/polled-file.ts';
+import type { OperatorFileLog, OperatorFiles } from '../operator-files/operator-files.ts';
 import { admissionErrors } from './errors.ts';
 import { Whitelist, type WhitelistEntry } from './whitelist.ts';
 
@@ -11,9 +11,9 @@ export const WHITELIST_FILE_NAME = 'rate-limit-whitelist.json';
 export interface WhitelistFileOptions {
   /** Path of `rate-limit-whitelist.json`; undefined for a registry that keeps everything in memory. */
   readonly path: string | undefined;
-  readonly files: SideFiles;
+  readonly files: OperatorFiles;
   readonly timers: Timers;
-  readonly log: SideFileLog;
+  readonly log: OperatorFileLog;
   /** Called with each list that comes into force. */
   readonly changed: (whitelist: Whitelist) => void;
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timers } from '@muster/core';
-import { PolledFile } from '../side-files/polled-file.ts';
-import type { SideFileLog, SideFiles } from '../side-files/side-files.ts';
+import { PolledFile } from '../operator-files/polled-file.ts';
+import type { OperatorFileLog, OperatorFiles } from '../operator-files/operator-files.ts';
 import {
   type BreakerName,
   type BreakerSet,
@@ -68,10 +68,10 @@ export interface BreakerFileOptions {
   /** Path of `breakers.json`; undefined for a registry that keeps everything in memory. */
   readonly path: string | undefined;
   readonly breakers: BreakerSet;
-  readonly files: SideFiles;
+  readonly files: OperatorFiles;
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly log: SideFileLog;
+  readonly log: OperatorFileLog;
 }
 
 /**

@@ -1,7 +1,8 @@
+import { recordingLogger } from '@muster/core';
 import { ManualClock } from '@muster/core/testing';
 import { describe, expect, test } from 'vitest';
 import { MAX_WHITELIST_ENTRIES, parseIp, Whitelist, WhitelistFile } from '../../src/admission/index.ts';
-import { MemoryLog, MemorySideFiles, settle } from '../side-files/memory-side-files.ts';
+import { MemoryOperatorFiles, settle, warnings } from '../operator-files/memory-operator-files.ts';
 
 const PATH = '/data/rate-limit-whitelist.json';
 
@@ -61,9 +62,9 @@ describe('a whitelist', () => {
 describe('the whitelist file', () => {
   function setUp(initial?: string) {
     const clock = new ManualClock();
-    const files = new MemorySideFiles();
+    const files = new MemoryOperatorFiles();
     if (initial !== undefined) files.edit(PATH, initial);
-    const log = new MemoryLog();
+    const log = recordingLogger();
     const lists: Whitelist[] = [];
     const file = new WhitelistFile({
       path: PATH,
@@ -85,7 +86,7 @@ describe('the whitelist file', () => {
       await settle();
       expect(rate(file.current, '10.0.0.1')).toBe(5);
     }
-    expect(log.warnings).toBe(3);
+    expect(warnings(log)).toBe(3);
     expect(lists).toHaveLength(1);
     files.edit(PATH, '[]');
     clock.advance(2_000);

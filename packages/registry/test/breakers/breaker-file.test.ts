@@ -1,3 +1,4 @@
+import { recordingLogger } from '@muster/core';
 import { ManualClock } from '@muster/core/testing';
 import { describe, expect, test } from 'vitest';
 import {
@@ -6,16 +7,16 @@ import {
   MAX_BREAKER_REASON_LENGTH,
   parseBreakerFile,
 } from '../../src/breakers/index.ts';
-import { MemoryLog, MemorySideFiles, settle } from '../side-files/memory-side-files.ts';
+import { MemoryOperatorFiles, settle, warnings } from '../operator-files/memory-operator-files.ts';
 
 const PATH = '/data/breakers.json';
 
 function setUp(initial?: string) {
   const clock = new ManualClock();
-  const files = new MemorySideFiles();
+  const files = new MemoryOperatorFiles();
   if (initial !== undefined) files.edit(PATH, initial);
   const breakers = new BreakerSet();
-  const log = new MemoryLog();
+  const log = recordingLogger();
   const file = new BreakerFile({ path: PATH, breakers, files, clock, timers: clock, log });
   return { clock, files, breakers, log, file };
 }
@@ -67,7 +68,7 @@ describe('the breaker file', () => {
     clock.advance(2_000);
     await settle();
     expect(breakers.get('registry.punch').isOpen).toBe(true);
-    expect(log.warnings).toBe(1);
+    expect(warnings(log)).toBe(1);
   });
 
   test('a setting is in force at once and written indented, with what belongs to others kept', async () => {

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 import { type Clock, errorCode, type Random } from '@muster/core';
-import { nodeSideFiles, type SideFileLog } from '../../side-files/index.ts';
+import { nodeOperatorFiles, type OperatorFileLog } from '../../operator-files/index.ts';
 import { tlsErrors } from './errors.ts';
 import { dnsName, makeSelfSigned, SELF_SIGNED_DEFAULT_NAMES, type SelfSignedPair } from './self-signed.ts';
 
@@ -35,7 +35,7 @@ export interface TlsMaterialOptions {
   readonly source: TlsSource;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: SideFileLog;
+  readonly log: OperatorFileLog;
 }
 
 /** A server whose certificate can be exchanged while it runs: `tls.Server` and `https.Server` are. */
@@ -149,8 +149,8 @@ async function loadSelfSigned(
     const pair = checked(await makeSelfSigned(source.hostNames, nowMs, options.random));
     if (directory !== undefined && path !== undefined) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      await nodeSideFiles.replace(path, pair.key + pair.certificate);
-      await nodeSideFiles.replace(join(directory, SELF_SIGNED_CERTIFICATE_FILE_NAME), pair.certificate);
+      await nodeOperatorFiles.replace(path, pair.key + pair.certificate);
+      await nodeOperatorFiles.replace(join(directory, SELF_SIGNED_CERTIFICATE_FILE_NAME), pair.certificate);
     }
     const details = { path, reason, fingerprint: pair.fingerprint };
     if (stored === undefined) log.info(details, 'self-signed certificate made');

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { domainToASCII } from 'node:url';
 import { connect, createServer, type ConnectionOptions, type Server, type TLSSocket } from 'node:tls';
-import { systemRandom } from '@muster/core';
+import { recordingLogger, systemRandom } from '@muster/core';
 import { ManualClock } from '@muster/core/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeSelfSigned, TlsMaterial, type TlsSource } from '../../../src/server/tls/index.ts';
-import { MemoryLog } from '../../side-files/memory-side-files.ts';
+import { warnings } from '../../operator-files/memory-operator-files.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -29,7 +29,7 @@ function selfSigned(...hostNames: string[]): TlsSource {
 }
 
 async function load(source: TlsSource, clock = new ManualClock(Date.now())) {
-  const log = new MemoryLog();
+  const log = recordingLogger();
   return { material: await TlsMaterial.load({ source, clock, random: systemRandom, log }), log };
 }
 
@@ -93,8 +93,8 @@ describe('a self-signed certificate', () => {
     const first = await load(selfSigned('registry.example'));
     const second = await load(selfSigned('registry.example'));
     expect(second.material.fingerprint).toBe(first.material.fingerprint);
-    expect(first.log.lines).toHaveLength(1);
-    expect(second.log.lines).toHaveLength(0);
+    expect(first.log.entries).toHaveLength(1);
+    expect(second.log.entries).toHaveLength(0);
     const tls = join(folder, 'tls');
     expect((await stat(tls)).mode & 0o777).toBe(0o700);
     expect((await readdir(tls)).sort()).toEqual(['certificate.pem', 'self-signed.pem']);
@@ -141,13 +141,13 @@ describe('a self-signed certificate', () => {
     const second = await load(selfSigned(...hostNames), new ManualClock(start + days * DAY_MS));
     if (reason === undefined) {
       expect(second.material.fingerprint).toBe(first.material.fingerprint);
-      expect(second.log.warnings).toBe(0);
+      expect(warnings(second.log)).toBe(0);
       return;
     }
-    expect(second.log.lines).toMatchObject([
+    expect(second.log.entries).toMatchObject([
       {
         level: 'warn',
-        details: {
+        fields: {
           reason,
           previousFingerprint: first.material.fingerprint,
           fingerprint: second.material.fingerprint,

@@ -1,18 +1,18 @@
 import type { TimerHandle, Timers } from '@muster/core';
-import type { SideFileLog, SideFiles, SideFileStamp } from './side-files.ts';
+import type { OperatorFileLog, OperatorFiles, OperatorFileStamp } from './operator-files.ts';
 
-/** How often a side file is looked at (spec sections 2.10 and 3.2). */
-export const SIDE_FILE_POLL_INTERVAL_MS = 2_000;
-/** The largest side file that is read. */
-export const SIDE_FILE_MAX_BYTES = 1_048_576;
+/** How often an operator file is looked at (spec sections 2.10 and 3.2). */
+export const OPERATOR_FILE_POLL_INTERVAL_MS = 2_000;
+/** The largest operator file that is read. */
+export const OPERATOR_FILE_MAX_BYTES = 1_048_576;
 
 /** What a polled file needs to know. */
 export interface PolledFileOptions {
   readonly path: string;
-  readonly files: SideFiles;
+  readonly files: OperatorFiles;
   readonly timers: Timers;
-  readonly log: SideFileLog;
-  /** @default SIDE_FILE_POLL_INTERVAL_MS */
+  readonly log: OperatorFileLog;
+  /** @default OPERATOR_FILE_POLL_INTERVAL_MS */
   readonly pollIntervalMs?: number;
   /**
    * Takes a new text, or undefined when the file is gone. It throws when the text is bad, and must then have
@@ -22,7 +22,7 @@ export interface PolledFileOptions {
 }
 
 /**
- * Follows one side file by its modification time and size.
+ * Follows one operator file by its modification time and size.
  *
  * Fault model: a file that can't be read or makes no sense changes nothing and is reported once per version of
  * the file. A file counts as gone only when two polls in a row miss it, because some editors remove and re-create.
@@ -30,7 +30,7 @@ export interface PolledFileOptions {
  */
 export class PolledFile {
   readonly #options: PolledFileOptions;
-  #stamp: SideFileStamp | undefined;
+  #stamp: OperatorFileStamp | undefined;
   #misses = 0;
   #gone = true;
   #reported = '';
@@ -46,7 +46,7 @@ export class PolledFile {
   async start(): Promise<void> {
     await this.poll();
     this.#timer ??= this.#options.timers.every(
-      this.#options.pollIntervalMs ?? SIDE_FILE_POLL_INTERVAL_MS,
+      this.#options.pollIntervalMs ?? OPERATOR_FILE_POLL_INTERVAL_MS,
       () => void this.poll(),
     );
   }
@@ -92,7 +92,7 @@ export class PolledFile {
 
   async #look(): Promise<void> {
     const { files, path, apply, log } = this.#options;
-    let stamp: SideFileStamp | undefined;
+    let stamp: OperatorFileStamp | undefined;
     try {
       stamp = await files.stamp(path);
       if (stamp === undefined) {
@@ -102,12 +102,12 @@ export class PolledFile {
       this.#misses = 0;
       if (stamp.modifiedMs === this.#stamp?.modifiedMs && stamp.sizeBytes === this.#stamp.sizeBytes) return;
       // The stamp is taken before the text: an edit in between shows as a newer stamp at the next poll.
-      const text = await files.read(path, SIDE_FILE_MAX_BYTES);
+      const text = await files.read(path, OPERATOR_FILE_MAX_BYTES);
       apply(text);
       this.#stamp = stamp;
       this.#gone = false;
       this.#reported = '';
-      log.info({ path, sizeBytes: stamp.sizeBytes }, 'side file loaded');
+      log.info({ path, sizeBytes: stamp.sizeBytes }, 'operator file loaded');
     } catch (error) {
       if (stamp !== undefined && isContentError(error)) this.#stamp = stamp;
       this.#report(stamp, error);
@@ -120,17 +120,17 @@ export class PolledFile {
     this.#gone = true;
     this.#stamp = undefined;
     this.#options.apply(undefined);
-    this.#options.log.info({ path: this.#options.path }, 'side file removed, its settings end');
+    this.#options.log.info({ path: this.#options.path }, 'operator file removed, its settings end');
   }
 
-  #report(stamp: SideFileStamp | undefined, error: unknown): void {
+  #report(stamp: OperatorFileStamp | undefined, error: unknown): void {
     const text = error instanceof Error ? error.message : String(error);
     const key = `${stamp?.modifiedMs ?? ''}/${stamp?.sizeBytes ?? ''}/${text}`;
     if (key === this.#reported) return;
     this.#reported = key;
     this.#options.log.warn(
       { path: this.#options.path, error: text },
-      'side file not usable, the previous settings stay in force',
+      'operator file not usable, the previous settings stay in force',
     );
   }
 }

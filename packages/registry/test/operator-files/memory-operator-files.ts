@@ -1,7 +1,8 @@
-import type { SideFileLog, SideFiles } from '../../src/side-files/index.ts';
+import type { LogEntry } from '@muster/core';
+import type { OperatorFiles } from '../../src/operator-files/index.ts';
 
-/** Side files in memory, edited by the test as an operator would. */
-export class MemorySideFiles implements SideFiles {
+/** Operator files in memory, edited by the test as an operator would. */
+export class MemoryOperatorFiles implements OperatorFiles {
   readonly texts = new Map<string, { text: string; modifiedMs: number }>();
   /** Thrown by the next calls while set. */
   failure: Error | undefined;
@@ -33,22 +34,9 @@ export class MemorySideFiles implements SideFiles {
   }
 }
 
-/** A log that keeps its lines. */
-export class MemoryLog implements SideFileLog {
-  readonly lines: { level: 'info' | 'warn'; message: string; details: Readonly<Record<string, unknown>> }[] =
-    [];
-
-  info(details: Readonly<Record<string, unknown>>, message: string): void {
-    this.lines.push({ level: 'info', message, details });
-  }
-
-  warn(details: Readonly<Record<string, unknown>>, message: string): void {
-    this.lines.push({ level: 'warn', message, details });
-  }
-
-  get warnings(): number {
-    return this.lines.filter((line) => line.level === 'warn').length;
-  }
+/** How many warnings a recording logger has. */
+export function warnings(log: { readonly entries: readonly LogEntry[] }): number {
+  return log.entries.filter((entry) => entry.level === 'warn').length;
 }
 
 /** Lets promises that are already settled run their continuations. */

@@ -2,11 +2,11 @@ import { constants } from 'node:fs';
 import { open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from '@muster/core';
-import { sideFileErrors } from '../errors.ts';
-import type { SideFiles } from '../side-files.ts';
+import { operatorFileErrors } from '../errors.ts';
+import type { OperatorFiles } from '../operator-files.ts';
 
-/** Side files in the host's file system. Errors of the system are passed on as they are, with their `code`. */
-export const nodeSideFiles: SideFiles = {
+/** Operator files in the host's file system. Errors of the system are passed on as they are, with their `code`. */
+export const nodeOperatorFiles: OperatorFiles = {
   async stamp(path) {
     try {
       const found = await stat(path);
@@ -29,9 +29,13 @@ export const nodeSideFiles: SideFiles = {
         filled += bytesRead;
       }
       if (filled > maxBytes) {
-        throw sideFileErrors.create('side_file_too_large', `${path} is larger than ${maxBytes} bytes`, {
-          details: { path, maxBytes },
-        });
+        throw operatorFileErrors.create(
+          'operator_file_too_large',
+          `${path} is larger than ${maxBytes} bytes`,
+          {
+            details: { path, maxBytes },
+          },
+        );
       }
       return buffer.toString('utf8', 0, filled);
     } finally {

@@ -1,14 +1,15 @@
+import { recordingLogger } from '@muster/core';
 import { ManualClock } from '@muster/core/testing';
 import { describe, expect, test } from 'vitest';
-import { PolledFile, SIDE_FILE_POLL_INTERVAL_MS } from '../../src/side-files/index.ts';
-import { MemoryLog, MemorySideFiles, settle } from './memory-side-files.ts';
+import { PolledFile, OPERATOR_FILE_POLL_INTERVAL_MS } from '../../src/operator-files/index.ts';
+import { MemoryOperatorFiles, settle, warnings } from './memory-operator-files.ts';
 
 const PATH = '/data/some.json';
 
 function setUp(initial?: string) {
   const clock = new ManualClock();
-  const files = new MemorySideFiles();
-  const log = new MemoryLog();
+  const files = new MemoryOperatorFiles();
+  const log = recordingLogger();
   const applied: (string | undefined)[] = [];
   if (initial !== undefined) files.edit(PATH, initial);
   const file = new PolledFile({
@@ -22,7 +23,7 @@ function setUp(initial?: string) {
     },
   });
   const poll = async () => {
-    clock.advance(SIDE_FILE_POLL_INTERVAL_MS);
+    clock.advance(OPERATOR_FILE_POLL_INTERVAL_MS);
     await settle();
   };
   return { file, files, log, applied, poll };
@@ -47,11 +48,11 @@ describe('a polled file', () => {
     files.edit(PATH, 'bad');
     await poll();
     await poll();
-    expect(log.warnings).toBe(1);
+    expect(warnings(log)).toBe(1);
     expect(files.reads).toBe(2);
     files.edit(PATH, 'bad');
     await poll();
-    expect(log.warnings).toBe(2);
+    expect(warnings(log)).toBe(2);
     files.edit(PATH, 'three');
     await poll();
     expect(applied).toEqual(['one', 'three']);
@@ -62,7 +63,7 @@ describe('a polled file', () => {
     files.failure = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'stat' });
     await file.start();
     await poll();
-    expect(log.warnings).toBe(1);
+    expect(warnings(log)).toBe(1);
     expect(applied).toEqual([]);
     files.failure = undefined;
     await poll();
