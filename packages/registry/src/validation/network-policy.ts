@@ -20,7 +20,10 @@ export function readMaxMembers(value: unknown, memberCount: number): Parsed<numb
   return { ok: true, value };
 }
 
-/** Reads `allowed_ports`: at most 100 integers from 1 to 65535; duplicates are dropped, the order is kept. */
+/**
+ * Reads `allowed_ports`: at most 100 integers from 1 to 65535; duplicates are dropped, the order is kept. Anything but
+ * an array reads as an empty list, so the caller looks first whether the field is there.
+ */
 export function readAllowedPorts(value: unknown): Parsed<number[]> {
   const sent: readonly unknown[] = Array.isArray(value) ? value : [];
   if (sent.length > MAX_ALLOWED_PORTS) {

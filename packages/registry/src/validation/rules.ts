@@ -114,7 +114,7 @@ function readRules(value: unknown): Parsed<NetworkRules> {
   const texts: Record<string, string> = {};
   for (const [sentName, field] of Object.entries(value)) {
     const name = sentName.toLowerCase();
-    if (!isRuleField(name) || field === null) continue;
+    if (!isRuleField(name) || field === null || field === undefined) continue;
     const type = RULE_FIELDS[name];
     if (type === 'int' && Number.isSafeInteger(field)) numbers[name] = Number(field);
     else if (type === 'string' && typeof field === 'string') texts[name] = field;
