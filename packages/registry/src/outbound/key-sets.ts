@@ -1,7 +1,7 @@
 /** The key sets of identity providers, fetched and kept for a while (spec section 12.4). */
 import type { JWK } from 'jose';
 import { outboundErrors } from './errors.ts';
-import type { SafeFetcher } from './safe-fetch.ts';
+import type { OutboundReply, SafeFetcher } from './safe-fetch.ts';
 
 /** Longest key set that is read. */
 export const MAX_KEY_SET_BYTES = 65_536;
@@ -65,23 +65,20 @@ export class KeySets {
   }
 
   async #fetch(url: string): Promise<readonly JWK[]> {
-    let body: Buffer;
+    let reply: OutboundReply;
     try {
-      const reply = await this.#fetcher.fetch({
+      reply = await this.#fetcher.fetch({
         method: 'GET',
         url,
         headers: { accept: 'application/jwk-set+json, application/json' },
         timeoutMs: KEY_SET_TIMEOUT_MS,
         maxReplyBytes: MAX_KEY_SET_BYTES,
       });
-      if (reply.status !== 200) throw new Error(`status ${reply.status}`);
-      body = reply.body;
     } catch (error) {
-      throw new Error(`fetch key set: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      throw unavailable(`fetch key set: ${error instanceof Error ? error.message : String(error)}`, error);
     }
-    return parseKeySet(body.toString('utf8'));
+    if (reply.status !== 200) throw unavailable(`fetch key set: status ${reply.status}`);
+    return parseKeySet(reply.body.toString('utf8'));
   }
 }
 
