@@ -1,5 +1,6 @@
 import type { Clock, Storage, StorageFile } from '@muster/core';
 import { errorCode } from '@muster/core';
+import { endMarkPath, writeEndMark } from './end-mark.ts';
 import { logErrors } from './errors.ts';
 import {
   COPY_MARKER,
@@ -51,6 +52,7 @@ class StoreCopy {
   readonly #options: CopyOptions;
   readonly #written: string[] = [];
   #bytes = 0;
+  #storeId: Buffer = Buffer.alloc(0);
 
   constructor(storage: Storage, from: string, to: string, options: CopyOptions) {
     this.#storage = storage;
@@ -71,6 +73,8 @@ class StoreCopy {
   async run(): Promise<{ lastSeq: number; snapshotSeq: number | undefined }> {
     const snapshotSeq = await this.#copySnapshot();
     const lastSeq = await this.#copyLog(snapshotSeq ?? 0);
+    await writeEndMark(this.#storage, this.#to, { storeId: this.#storeId, lastSeq });
+    this.#written.push(endMarkPath(this.#to));
     for (const name of this.#options.sideFiles ?? []) await this.#copySideFile(name);
     for (const directory of [logDirectory(this.#to), snapshotDirectory(this.#to), this.#to]) {
       await this.#storage.syncDirectory(directory);
@@ -123,6 +127,7 @@ class StoreCopy {
       });
     }
     const { seed } = scan.header;
+    this.#storeId = scan.header.storeId;
     const target = join(logDirectory(this.#to), segmentName(source.seq));
     const reason = scan.end === 'rotated' ? 'rotated' : 'closed';
     await this.#copyFile(source.path, target, scan.endOffset, (file) =>

@@ -7,6 +7,8 @@ const SET_ASIDE = /\.damaged(-\d+)?$/;
 
 /** The file that says that a copy of a store was begun and not finished. */
 export const COPY_MARKER = 'COPY-INCOMPLETE';
+/** The file in the log's directory that marks an orderly end. */
+export const END_MARK = 'END';
 
 export function join(directory: string, name: string): string {
   return `${directory}/${name}`;
@@ -48,6 +50,8 @@ export interface Layout {
   readonly setAside: readonly string[];
   /** Files that don't belong there. */
   readonly foreign: readonly string[];
+  /** The log was closed in order and not opened since. */
+  readonly closed: boolean;
   /** A copy that was begun and not finished. */
   readonly incomplete: boolean;
 }
@@ -67,6 +71,7 @@ export async function readLayout(storage: Storage, directory: string): Promise<L
   const temporary: string[] = [];
   const setAside: string[] = [];
   const foreign: string[] = [];
+  let closed = false;
   for (const [kind, folder] of [
     ['log', logDirectory(directory)],
     ['snap', snapshotDirectory(directory)],
@@ -75,7 +80,14 @@ export async function readLayout(storage: Storage, directory: string): Promise<L
       const path = join(folder, entry.name);
       const match = NAME.exec(entry.name);
       const seq = Number(match?.[1]);
-      if (entry.kind !== 'file' || (match !== null && (match[2] !== kind || !Number.isSafeInteger(seq)))) {
+      if (kind === 'log' && entry.kind === 'file' && entry.name === END_MARK) {
+        closed = true;
+      } else if (kind === 'log' && entry.kind === 'file' && entry.name === `${END_MARK}.tmp`) {
+        temporary.push(path);
+      } else if (
+        entry.kind !== 'file' ||
+        (match !== null && (match[2] !== kind || !Number.isSafeInteger(seq)))
+      ) {
         foreign.push(path);
       } else if (match !== null && match[3] === undefined) {
         files[kind].push({ name: entry.name, path, seq, bytes: entry.size });
@@ -90,7 +102,7 @@ export async function readLayout(storage: Storage, directory: string): Promise<L
   }
   const root = await listOrEmpty(storage, directory);
   const incomplete = root.some((entry) => entry.name === COPY_MARKER);
-  return { segments: files.log, snapshots: files.snap, temporary, setAside, foreign, incomplete };
+  return { segments: files.log, snapshots: files.snap, temporary, setAside, foreign, closed, incomplete };
 }
 
 /** Removes a file that may be gone already. */

@@ -8,6 +8,7 @@
  */
 import type { Clock, MusterError, Random, Storage, TimerHandle, Timers } from '@muster/core';
 import { Batch } from './batch.ts';
+import { writeEndMark } from './end-mark.ts';
 import { logErrors } from './errors.ts';
 import { logDirectory } from './layout.ts';
 import { SegmentWriter } from './segment-writer.ts';
@@ -281,13 +282,19 @@ export class Log {
       while (this.#pumping !== undefined) await this.#pumping;
     }
     try {
-      if (this.#failure === undefined) await this.#writer.seal('closed', this.#appendedSeq + 1);
+      if (this.#failure === undefined) await this.#end();
       else await this.#writer.close();
     } catch (error) {
       if (this.#failure === undefined) this.#fail('closing', error);
     }
     this.#state = 'closed';
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #end(): Promise<void> {
+    const { storage, directory } = this.#options;
+    await this.#writer.seal('closed', this.#appendedSeq + 1);
+    await writeEndMark(storage, directory, { storeId: this.#storeId, lastSeq: this.#appendedSeq });
   }
 
   #checkSize(bytes: number): void {

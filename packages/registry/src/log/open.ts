@@ -1,12 +1,13 @@
 import type { MusterError, Storage } from '@muster/core';
 import { afterTurn } from './adapters/schedule.ts';
+import { removeEndMark } from './end-mark.ts';
 import { logErrors } from './errors.ts';
 import { STORE_ID_BYTES } from './format.ts';
 import { logDirectory, readLayout, removeIfThere, snapshotDirectory } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { Log } from './log.ts';
 import type { LogOptions } from './log.ts';
-import { damageError, scanLog } from './recovery.ts';
+import { damageError, readClosed, scanLog } from './recovery.ts';
 import type { LogBase, LogScan } from './recovery.ts';
 import { repairStore } from './repair.ts';
 import type { Repair } from './repair.ts';
@@ -96,7 +97,8 @@ interface Loaded {
 async function load(options: LogOptions, layout: Layout, restore: Restore): Promise<Loaded> {
   const { storage, clock } = options;
   const started = clock.monotonic();
-  let base: LogBase = { seq: 0, storeId: undefined, file: undefined };
+  const closed = await readClosed(storage, options.directory);
+  let base: LogBase = { seq: 0, storeId: undefined, file: undefined, closed };
   let snapshot: SnapshotInfo | undefined;
   const newest = layout.snapshots.at(-1);
   if (newest !== undefined) {
@@ -106,7 +108,7 @@ async function load(options: LogOptions, layout: Layout, restore: Restore): Prom
       progress: (bytesDone) => restore.progress?.({ ...total, bytesDone }),
     });
     snapshot = found.info;
-    base = { seq: newest.seq, storeId: found.storeId, file: newest.path };
+    base = { seq: newest.seq, storeId: found.storeId, file: newest.path, closed };
     restore.snapshotEnd?.(snapshot);
   }
   const middle = clock.monotonic();
@@ -176,6 +178,7 @@ async function resume(
   });
   const before = reused ? scans.at(-2) : tail;
   if (before !== undefined) await sealBefore(storage, before);
+  if (loaded.base.closed !== undefined) await removeEndMark(storage, options.directory);
   return { writer, storeId };
 }
 
@@ -237,7 +240,7 @@ function reportOf(layout: Layout, loaded: Loaded, repairs: readonly Repair[]): R
     lastSeq: loaded.log.lastSeq,
     replayedRecords: loaded.records,
     replayedBytes: loaded.bytes,
-    cleanEnd: tail === undefined || tail.end === 'closed',
+    cleanEnd: tail === undefined || loaded.base.closed !== undefined,
     torn,
     removed: layout.temporary,
     setAside: layout.setAside,

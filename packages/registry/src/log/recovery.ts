@@ -4,6 +4,8 @@
  */
 import type { MusterError, Storage } from '@muster/core';
 import { logErrors } from './errors.ts';
+import { endMarkPath, readEndMark } from './end-mark.ts';
+import type { EndMark } from './end-mark.ts';
 import type { Layout, SequencedFile } from './layout.ts';
 import { scanSegment } from './segment-reader.ts';
 import type { SegmentScan, SegmentVisitor } from './segment-reader.ts';
@@ -18,8 +20,9 @@ export interface LogDamage {
    * - `behind`: the log ends before the snapshot.
    * - `start`: the log begins after the snapshot, or after record 1 when there is none.
    * - `empty`: there is a snapshot and no log.
+   * - `closed`: the log does not end with the record that it was closed with.
    */
-  readonly kind: 'segment' | 'stranger' | 'missing' | 'end' | 'behind' | 'start' | 'empty';
+  readonly kind: 'segment' | 'stranger' | 'missing' | 'end' | 'behind' | 'start' | 'empty' | 'closed';
   /** The file that shows it. */
   readonly file: string;
   readonly offset: number;
@@ -38,6 +41,8 @@ export interface LogBase {
   readonly seq: number;
   readonly storeId: Buffer | undefined;
   readonly file: string | undefined;
+  /** What the log was closed with, and the file that says so; undefined when it was not closed. */
+  readonly closed: (EndMark & { readonly file: string }) | undefined;
 }
 
 export interface LogScan {
@@ -50,6 +55,12 @@ export interface LogScan {
 /** Index of the segment that holds the first record behind `seq`, or -1. */
 export function firstNeeded(segments: readonly SequencedFile[], seq: number): number {
   return segments.findLastIndex((segment) => segment.seq <= seq + 1);
+}
+
+/** The mark of an orderly end, if there is one. */
+export async function readClosed(storage: Storage, directory: string): Promise<LogBase['closed']> {
+  const mark = await readEndMark(storage, directory);
+  return mark === undefined ? undefined : { ...mark, file: endMarkPath(directory) };
 }
 
 function joinDamage(
@@ -109,6 +120,20 @@ function strangerDamage(
   return undefined;
 }
 
+function closedDamage(base: LogBase, lastSeq: number, index: number): LogDamage | undefined {
+  const { closed } = base;
+  if (closed === undefined || closed.lastSeq === lastSeq) return undefined;
+  return {
+    kind: 'closed',
+    file: closed.file,
+    offset: 0,
+    fromSeq: Math.min(lastSeq, closed.lastSeq) + 1,
+    toSeq: Math.max(lastSeq, closed.lastSeq),
+    reason: `the log was closed with record ${closed.lastSeq} and ends with record ${lastSeq}`,
+    index,
+  };
+}
+
 /** Reads the log from where `base` needs it, handing over the records behind `base`; stops at damage. */
 export async function scanLog(
   storage: Storage,
@@ -133,7 +158,7 @@ export async function scanLog(
   const first = segments[0];
   const span = { offset: 0, fromSeq: base.seq + 1, index: 0 };
   if (first === undefined) {
-    if (base.file === undefined) return { scans, lastSeq: 0, damage: undefined };
+    if (base.file === undefined) return { scans, lastSeq: 0, damage: closedDamage(base, 0, 0) };
     const reason = 'there is a snapshot and no log';
     return stop({ kind: 'empty', file: base.file, ...span, toSeq: base.seq + 1, reason });
   }
@@ -142,7 +167,7 @@ export async function scanLog(
     const reason = `the log begins with record ${first.seq}`;
     return stop({ kind: 'start', file: first.path, ...span, toSeq: first.seq - 1, reason });
   }
-  let { storeId } = base;
+  let storeId = base.storeId ?? base.closed?.storeId;
   for (let index = start; index < segments.length; index++) {
     const scan = await scanSegment(storage, segments[index] as SequencedFile, wanted);
     const before = scans.at(-1);
@@ -168,7 +193,7 @@ export async function scanLog(
     };
     return { scans, lastSeq, damage };
   }
-  return { scans, lastSeq, damage: undefined };
+  return { scans, lastSeq, damage: closedDamage(base, lastSeq, segments.length) };
 }
 
 /** Damage as an error. */

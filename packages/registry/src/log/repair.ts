@@ -5,6 +5,7 @@
  */
 import { errorCode } from '@muster/core';
 import type { Clock, Storage } from '@muster/core';
+import { endMarkPath } from './end-mark.ts';
 import { logErrors } from './errors.ts';
 import {
   BATCH_HEADER_BYTES,
@@ -16,7 +17,7 @@ import {
 } from './format.ts';
 import { join, logDirectory, readLayout, removeIfThere, segmentName } from './layout.ts';
 import type { Layout, SequencedFile } from './layout.ts';
-import { damageError, scanLog } from './recovery.ts';
+import { damageError, readClosed, scanLog } from './recovery.ts';
 import type { LogBase, LogDamage } from './recovery.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { scanSnapshot } from './snapshot-file.ts';
@@ -67,6 +68,7 @@ class StoreRepair {
       await this.#setAside(foreign, 'not part of the store');
       return true;
     }
+    if (await this.#dropDamagedEndMark()) return true;
     const { base, damaged } = await this.#base(layout);
     const { damage, scans } = await scanLog(this.#storage, layout, base);
     if (damage !== undefined && damage.kind === 'start') throw damageError(damage);
@@ -76,21 +78,35 @@ class StoreRepair {
     return true;
   }
 
+  /** A damaged mark says nothing, and without it the log's end is judged as after a crash. */
+  async #dropDamagedEndMark(): Promise<boolean> {
+    try {
+      await readClosed(this.#storage, this.#options.directory);
+      return false;
+    } catch (error) {
+      if (errorCode(error) !== 'LOG_CORRUPT') throw error;
+      const reason = error instanceof Error ? error.message : 'damaged';
+      await this.#setAside(endMarkPath(this.#options.directory), reason);
+      return true;
+    }
+  }
+
   /** The newest good snapshot, and the damaged ones that are newer. */
   async #base(
     layout: Layout,
   ): Promise<{ base: LogBase; damaged: { file: SequencedFile; reason: string }[] }> {
     const damaged: { file: SequencedFile; reason: string }[] = [];
+    const closed = await readClosed(this.#storage, this.#options.directory);
     for (const file of layout.snapshots.toReversed()) {
       try {
         const { storeId } = await scanSnapshot(this.#storage, file);
-        return { base: { seq: file.seq, storeId, file: file.path }, damaged };
+        return { base: { seq: file.seq, storeId, file: file.path, closed }, damaged };
       } catch (error) {
         if (errorCode(error) !== 'SNAPSHOT_CORRUPT') throw error;
         damaged.push({ file, reason: error instanceof Error ? error.message : 'damaged' });
       }
     }
-    return { base: { seq: 0, storeId: undefined, file: undefined }, damaged };
+    return { base: { seq: 0, storeId: undefined, file: undefined, closed }, damaged };
   }
 
   async #repair(layout: Layout, base: LogBase, damage: LogDamage, seed: number): Promise<void> {
@@ -116,6 +132,14 @@ class StoreRepair {
       case 'empty':
         await this.#restart(base, damage);
         return;
+      case 'closed': {
+        // What the mark contradicts would be cut like the end of a crashed log: keep it.
+        const last = segments.at(-1);
+        const keptAs = last === undefined ? undefined : await this.#copyAside(last.path);
+        if (last !== undefined) this.#note('cut', last.path, keptAs, damage.reason, damage);
+        await this.#setAside(damage.file, damage.reason);
+        return;
+      }
       case 'start':
         throw damageError(damage);
       default: {
@@ -160,7 +184,7 @@ class StoreRepair {
     const { scans } = await scanLog(
       this.#storage,
       { ...layout, segments: layout.segments.slice(index, index + 1) },
-      { seq: segment.seq - 1, storeId: undefined, file: undefined },
+      { seq: segment.seq - 1, storeId: undefined, file: undefined, closed: undefined },
     );
     const scan = scans[0];
     if (scan?.end !== 'rotated') return;

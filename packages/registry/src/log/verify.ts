@@ -3,7 +3,7 @@ import { errorCode, MusterError } from '@muster/core';
 import { readLayout } from './layout.ts';
 import type { Layout, SequencedFile } from './layout.ts';
 import type { LoadProgress, Restore } from './open.ts';
-import { damageError, firstNeeded, scanLog } from './recovery.ts';
+import { damageError, firstNeeded, readClosed, scanLog } from './recovery.ts';
 import type { LogBase, LogScan } from './recovery.ts';
 import { scanSegment } from './segment-reader.ts';
 import type { SegmentEnd, SegmentScan } from './segment-reader.ts';
@@ -60,10 +60,9 @@ export interface VerifyReport {
   readonly advice: readonly string[];
 }
 
-const NOTHING: LogBase = { seq: 0, storeId: undefined, file: undefined };
-
 class Verification {
   readonly #storage: Storage;
+  readonly #directory: string;
   readonly #layout: Layout;
   readonly #restore: Partial<Restore>;
   readonly problems: VerifyProblem[] = [];
@@ -71,15 +70,16 @@ class Verification {
   readonly segments: VerifiedSegment[] = [];
   knownSeq = 0;
 
-  constructor(storage: Storage, layout: Layout, restore: Partial<Restore>) {
+  constructor(storage: Storage, directory: string, layout: Layout, restore: Partial<Restore>) {
     this.#storage = storage;
+    this.#directory = directory;
     this.#layout = layout;
     this.#restore = restore;
   }
 
   /** Checks every snapshot and returns the newest good one, which the log is measured by. */
   async checkSnapshots(): Promise<LogBase> {
-    let base = NOTHING;
+    let base: LogBase = { seq: 0, storeId: undefined, file: undefined, closed: await this.#checkEndMark() };
     for (const file of this.#layout.snapshots) {
       this.knownSeq = Math.max(this.knownSeq, file.seq);
       const newest = file === this.#layout.snapshots.at(-1);
@@ -90,13 +90,22 @@ class Verification {
           progress: (bytesDone) => this.#progress('snapshot', file, bytesDone),
         });
         this.snapshots.push(info);
-        base = { seq: file.seq, storeId, file: file.path };
+        base = { ...base, seq: file.seq, storeId, file: file.path };
         if (newest) this.#restore.snapshotEnd?.(info);
       } catch (error) {
         this.#refused(error, file, newest);
       }
     }
     return base;
+  }
+
+  async #checkEndMark(): Promise<LogBase['closed']> {
+    try {
+      return await readClosed(this.#storage, this.#directory);
+    } catch (error) {
+      this.#refused(error, undefined, true);
+      return undefined;
+    }
   }
 
   /** Checks segments that don't take part in opening: the newest snapshot holds what they do, or damage cut them off. */
@@ -162,7 +171,10 @@ class Verification {
   /** Notes a file that can't be read at all; other errors are not about the store. */
   #refused(error: unknown, file: SequencedFile | undefined, fatal: boolean): void {
     const code = errorCode(error);
-    if (!(error instanceof MusterError) || (code !== 'SNAPSHOT_CORRUPT' && code !== 'STORE_VERSION'))
+    if (
+      !(error instanceof MusterError) ||
+      (code !== 'SNAPSHOT_CORRUPT' && code !== 'LOG_CORRUPT' && code !== 'STORE_VERSION')
+    )
       throw error;
     const { offset, file: named } = error.details;
     this.problem(code, file?.path ?? String(named), error.message, {
@@ -222,7 +234,7 @@ export async function verifyLog(
   restore: Partial<Restore> = {},
 ): Promise<VerifyReport> {
   const layout = await readLayout(storage, directory);
-  const check = new Verification(storage, layout, restore);
+  const check = new Verification(storage, directory, layout, restore);
   if (layout.incomplete) {
     check.problem('STORE_INCOMPLETE', directory, 'a copy that was not finished', { fatal: true });
   }

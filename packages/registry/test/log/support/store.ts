@@ -1,5 +1,6 @@
 import type { MusterError } from '@muster/core';
-import { FaultStorage, ManualClock, seededRandom } from '@muster/core/testing';
+import type { FaultStorage } from '@muster/core/testing';
+import { ManualClock, seededRandom } from '@muster/core/testing';
 import { openLog } from '../../../src/log/index.ts';
 import type { Durability, Log, LogOptions, RecoveryReport } from '../../../src/log/index.ts';
 
@@ -38,6 +39,10 @@ export interface SessionOptions {
   readonly durability?: Durability;
   readonly segmentBytes?: number;
   readonly recover?: boolean;
+  /** Another seed makes another store. */
+  readonly seed?: number;
+  readonly maxRecordBytes?: number;
+  readonly maxPendingBytes?: number;
 }
 
 /** A store that is open, with everything that is known about what must survive. */
@@ -78,12 +83,16 @@ export class Session {
       storage: this.storage,
       clock: this.clock,
       timers: this.clock,
-      random: seededRandom(1),
+      random: seededRandom(this.options.seed ?? 1),
       directory: DIRECTORY,
       durability: this.options.durability ?? 'batch',
       segmentBytes: this.options.segmentBytes ?? 600,
       recover: this.options.recover ?? false,
       schedule: queueMicrotask,
+      ...(this.options.maxRecordBytes === undefined ? {} : { maxRecordBytes: this.options.maxRecordBytes }),
+      ...(this.options.maxPendingBytes === undefined
+        ? {}
+        : { maxPendingBytes: this.options.maxPendingBytes }),
       onDurable: (seq) => this.acknowledgements.push({ changes: this.storage.journal.length, seq }),
       onFatal: (error) => this.fatal.push(error),
     };

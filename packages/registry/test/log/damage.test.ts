@@ -1,0 +1,289 @@
+import { describe, expect, it } from 'vitest';
+import { crc32c } from '@node-rs/crc32';
+import { errorCode, MusterError } from '@muster/core';
+import { Disk, FaultStorage } from '@muster/core/testing';
+import { logErrors, verifyLog } from '../../src/log/index.ts';
+import { DIRECTORY, expectPrefix, recovered, Session, TextState } from './support/store.ts';
+
+type Files = ReadonlyMap<string, Uint8Array>;
+
+function filesOf(storage: FaultStorage): Files {
+  return new Map(
+    storage.disk.paths().map((path) => [path, new Uint8Array(storage.disk.contents(path) ?? [])]),
+  );
+}
+
+function storageWith(files: Files): FaultStorage {
+  const disk = new Disk();
+  disk.perform({ kind: 'make-directory', path: `${DIRECTORY}/log` });
+  disk.perform({ kind: 'make-directory', path: `${DIRECTORY}/snapshots` });
+  for (const [path, data] of files) {
+    disk.perform({ kind: 'create', path });
+    disk.perform({ kind: 'write', path, file: disk.lookup(path) ?? -1, position: 0, data });
+  }
+  return new FaultStorage({ disk: disk.crash({ data: 'kept', names: 'kept' }), record: false });
+}
+
+/** A store with segments before, between and behind two snapshots. */
+async function sample(
+  close: boolean,
+): Promise<{ files: Files; texts: readonly string[]; lastBatch: number }> {
+  const session = new Session(new FaultStorage({ record: false }), { segmentBytes: 700 });
+  await session.open();
+  for (let i = 0; i < 14; i++) {
+    await session.log.whenDurable(session.append(1 + (i % 3)));
+    if (i === 5 || i === 9) await session.snapshot();
+  }
+  const lastBatch = 1 + (13 % 3);
+  if (close) await session.log.close();
+  else session.storage.halt();
+  return { files: filesOf(session.storage), texts: session.state.texts, lastBatch };
+}
+
+function changed(files: Files, path: string, change: (bytes: Uint8Array) => Uint8Array | undefined): Files {
+  const copy = new Map(files);
+  const bytes = change(new Uint8Array(files.get(path) ?? []));
+  if (bytes === undefined) copy.delete(path);
+  else copy.set(path, bytes);
+  return copy;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return b !== undefined && Buffer.compare(a, b) === 0;
+}
+
+/** Bytes without the zeros at the end: what a cut or a new preallocation may change without changing the meaning. */
+function trimmed(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0) + 1);
+}
+
+function isCoded(error: unknown): boolean {
+  return error instanceof MusterError && error.code in logErrors.definitions;
+}
+
+interface Outcome {
+  readonly opened: number;
+  readonly refused: number;
+}
+
+/** Opens a damaged store: it is refused untouched, and repaired on demand, or it holds at least `atLeast` records. */
+async function judge(
+  files: Files,
+  texts: readonly string[],
+  atLeast: number,
+  where: string,
+): Promise<'opened' | 'refused'> {
+  const report = await verifyLog(storageWith(files), DIRECTORY);
+  const storage = storageWith(files);
+  try {
+    const session = await recovered(storage);
+    expectPrefix(session.state.texts, texts, atLeast, where);
+    expect(report.opens, `${where}: ${JSON.stringify(report.problems)}`).toBe(true);
+    return 'opened';
+  } catch (error) {
+    if (!isCoded(error)) throw new Error(where, { cause: error });
+  }
+  expect(report.opens, where).toBe(false);
+  expect(report.advice.length, where).toBeGreaterThan(0);
+  for (const [path, bytes] of files) {
+    expect(sameBytes(bytes, storage.disk.contents(path)), `${where} changed ${path}`).toBe(true);
+  }
+  await judgeRepair(files, texts, report.recoverableSeq, where);
+  return 'refused';
+}
+
+async function judgeRepair(
+  files: Files,
+  texts: readonly string[],
+  recoverableSeq: number | undefined,
+  where: string,
+): Promise<void> {
+  const storage = storageWith(files);
+  const session = await recovered(storage, { recover: true }).catch((error: unknown) => {
+    if (!isCoded(error) || recoverableSeq !== undefined) throw new Error(where, { cause: error });
+  });
+  if (session === undefined) return;
+  expectPrefix(session.state.texts, texts, recoverableSeq ?? 0, `${where}, repaired`);
+  expect(session.report?.repairs.length, where).toBeGreaterThan(0);
+  const kept = [...filesOf(storage).values()].map(trimmed);
+  for (const [path, bytes] of files) {
+    if (path.endsWith('/END')) continue;
+    // The mark at the end of a good segment may change.
+    const content = trimmed(bytes).subarray(0, Math.max(1, trimmed(bytes).length - 44));
+    const found = kept.some((other) => sameBytes(content, other.subarray(0, content.length)));
+    expect(found, `${where}, repaired: lost what ${path} held`).toBe(true);
+  }
+  await session.log.whenDurable(session.append(1));
+  const again = await recovered(storage.crash({ data: 'lost', names: 'lost' }));
+  expect(again.state.texts, `${where}, repaired and opened again`).toEqual(session.state.texts);
+}
+
+async function judgeAll(
+  cases: Iterable<{ readonly files: Files; readonly where: string }>,
+  texts: readonly string[],
+  atLeast: number,
+): Promise<Outcome> {
+  const outcome = { opened: 0, refused: 0 };
+  for (const { files, where } of cases) outcome[await judge(files, texts, atLeast, where)]++;
+  return outcome;
+}
+
+function* flips(files: Files): Generator<{ files: Files; where: string }> {
+  for (const [path, bytes] of files) {
+    const end = trimmed(bytes).length;
+    for (let at = 0; at < end; at++) {
+      const flip = (copy: Uint8Array): Uint8Array => {
+        copy[at] = (copy[at] ?? 0) ^ (1 << (at % 8));
+        return copy;
+      };
+      yield { files: changed(files, path, flip), where: `bit ${at % 8} of byte ${at} of ${path}` };
+    }
+  }
+}
+
+function* cuts(files: Files): Generator<{ files: Files; where: string }> {
+  for (const [path, bytes] of files) {
+    const end = trimmed(bytes).length;
+    for (let length = 0; length < end; length++) {
+      yield {
+        files: changed(files, path, (copy) => copy.slice(0, length)),
+        where: `${path} cut to ${length}`,
+      };
+    }
+  }
+}
+
+describe('damage to a store that was closed', () => {
+  it('in any bit is refused or does no harm', async () => {
+    const { files, texts } = await sample(true);
+    const { opened, refused } = await judgeAll(flips(files), texts, texts.length);
+    expect(refused).toBeGreaterThan(opened / 4);
+  });
+
+  it('cut at any length is refused or does no harm', async () => {
+    const { files, texts } = await sample(true);
+    const { refused } = await judgeAll(cuts(files), texts, texts.length);
+    expect(refused).toBeGreaterThan(500);
+  });
+
+  it('with any file missing is refused or does no harm', async () => {
+    const { files, texts } = await sample(true);
+    for (const path of files.keys()) {
+      const without = changed(files, path, () => undefined);
+      await judge(without, texts, texts.length, `without ${path}`);
+    }
+  });
+});
+
+describe('damage to a store that crashed', () => {
+  it('in any bit is refused or costs at most the last batch, which nothing vouches for', async () => {
+    const { files, texts, lastBatch } = await sample(false);
+    const { refused } = await judgeAll(flips(files), texts, texts.length - lastBatch);
+    expect(refused).toBeGreaterThan(500);
+  });
+});
+
+describe('a store that is not what it should be', () => {
+  const codeOf = async (files: Files): Promise<string | undefined> =>
+    recovered(storageWith(files)).then(
+      () => undefined,
+      (error: unknown) => errorCode(error),
+    );
+
+  /** The same file with another version, and a checksum that fits it. */
+  function ofVersion(version: number): (bytes: Uint8Array) => Uint8Array {
+    return (bytes) => {
+      const copy = Buffer.from(bytes);
+      copy.writeUInt16LE(version, 8);
+      copy.writeUInt32LE(crc32c(copy.subarray(0, 60)), 60);
+      return copy;
+    };
+  }
+
+  it('because a later version wrote it, is refused untouched, also for repair', async () => {
+    const { files } = await sample(true);
+    for (const path of [
+      `${DIRECTORY}/log/0000000000000026.log`,
+      `${DIRECTORY}/snapshots/0000000000000019.snap`,
+    ]) {
+      const later = changed(files, path, ofVersion(2));
+      expect(await codeOf(later), path).toBe('STORE_VERSION');
+      const storage = storageWith(later);
+      await expect(recovered(storage, { recover: true })).rejects.toMatchObject({ code: 'STORE_VERSION' });
+      for (const [name, bytes] of later)
+        expect(sameBytes(bytes, storage.disk.contents(name)), name).toBe(true);
+    }
+  });
+
+  it.each(['log/notes.txt', 'snapshots/0000000000000026.log', 'log/26.log', 'log/9999999999999999.log.bak'])(
+    'because it holds %s, is refused; repair moves the file aside',
+    async (name) => {
+      const { files, texts } = await sample(true);
+      const foreign = new Map(files).set(`${DIRECTORY}/${name}`, Buffer.from('hello'));
+      expect(await codeOf(foreign)).toBe('STORE_FOREIGN');
+      const session = await recovered(storageWith(foreign), { recover: true });
+      expect(session.state.texts).toEqual(texts);
+      expect(session.report?.repairs).toMatchObject([
+        { action: 'set-aside', keptAs: `${DIRECTORY}/${name}.damaged` },
+      ]);
+    },
+  );
+
+  it('because a segment is of another store, is refused', async () => {
+    const { files } = await sample(true);
+    const other = new Session(new FaultStorage({ record: false }), { segmentBytes: 700, seed: 99 });
+    await other.open();
+    for (let i = 0; i < 14; i++) await other.log.whenDurable(other.append(1 + (i % 3)));
+    await other.log.close();
+    const path = `${DIRECTORY}/log/0000000000000026.log`;
+    const stranger = filesOf(other.storage).get(path) ?? new Uint8Array();
+    expect(stranger.length).toBeGreaterThan(0);
+    expect(await codeOf(new Map(files).set(path, stranger))).toBe('STORE_FOREIGN');
+  });
+
+  it('because it is an unfinished copy, is refused', async () => {
+    const { files } = await sample(true);
+    expect(await codeOf(new Map(files).set(`${DIRECTORY}/COPY-INCOMPLETE`, new Uint8Array()))).toBe(
+      'STORE_INCOMPLETE',
+    );
+  });
+
+  it('because an unfinished file was left, is opened and the file removed', async () => {
+    const { files, texts } = await sample(true);
+    const left = `${DIRECTORY}/snapshots/0000000000000030.snap.tmp`;
+    const storage = storageWith(new Map(files).set(left, Buffer.from('half')));
+    const session = await recovered(storage);
+    expect(session.state.texts).toEqual(texts);
+    expect(session.report?.removed).toEqual([left]);
+    expect(storage.disk.contents(left)).toBeUndefined();
+  });
+
+  it('is described by verify: the file, the offset, the records, and what to do', async () => {
+    const { files, texts } = await sample(true);
+    const path = `${DIRECTORY}/log/0000000000000026.log`;
+    const report = await verifyLog(
+      storageWith(
+        changed(files, path, (bytes) => {
+          bytes[130] = (bytes[130] ?? 0) ^ 1;
+          return bytes;
+        }),
+      ),
+      DIRECTORY,
+    );
+    expect(report).toMatchObject({ ok: false, opens: false, recoverableSeq: 25, knownSeq: texts.length });
+    expect(report.problems).toMatchObject([
+      { code: 'LOG_CORRUPT', file: path, offset: 64, fromSeq: 26, toSeq: texts.length, fatal: true },
+    ]);
+    expect(report.advice.join(' ')).toContain('muster registry serve --recover');
+  });
+
+  it('is left in peace by verify', async () => {
+    const { files, texts } = await sample(false);
+    const storage = storageWith(files);
+    const state = new TextState();
+    const report = await verifyLog(storage, DIRECTORY, state.restore);
+    expect(report).toMatchObject({ ok: true, opens: true, recoverableSeq: texts.length, advice: [] });
+    expect(state.texts).toEqual(texts);
+    expect(storage.changes).toBe(0);
+  });
+});
