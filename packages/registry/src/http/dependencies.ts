@@ -1,0 +1,59 @@
+import type { Clock, Logger } from '@muster/core';
+import type { WhitelistEntry } from '../admission/index.ts';
+import type { AdminIdentity, AdminTokens } from '../auth/admin-tokens.ts';
+import type { Breaker } from '../breakers/index.ts';
+
+/** How far the registry is. `starting` while the store is being loaded (B-53). */
+export type ServiceStatus = 'starting' | 'ok' | 'failed';
+
+/** `GET /healthz`. */
+export interface HealthFigures {
+  readonly status: ServiceStatus;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly nodesOnline: number;
+}
+
+/** `GET /api/health`. Times are milliseconds since the epoch; undefined = never. */
+export interface SnapshotFigures {
+  readonly snapshotsTotal: number;
+  readonly snapshotsFailed: number;
+  readonly maxSnapshotDurationMs: number;
+  readonly lastSnapshotAtMs: number | undefined;
+  readonly lastSnapshotDurationMs: number;
+  readonly lastSnapshotSizeBytes: number;
+  /** How long the last snapshot kept the event loop in one piece. */
+  readonly lastSnapshotStallMs: number;
+  readonly logSizeBytes: number;
+  readonly replicationSubscribers: number;
+}
+
+/** What the HTTP interface needs of the registry. All of it must answer while the store is still being loaded. */
+export interface HttpDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The tokens of the `X-Admin-Token` header. */
+  readonly adminTokens: Pick<AdminTokens, 'configured' | 'check'>;
+  health(): HealthFigures;
+  /** Why requests should not be sent here now, in a few words; undefined when they should. */
+  notReadyReason(): string | undefined;
+  /** The Prometheus text, version 0.0.4. */
+  metrics(): Promise<string>;
+  snapshotFigures(): SnapshotFigures;
+  /** Writes a snapshot; resolves when it is durable. */
+  writeSnapshot(): Promise<void>;
+  /** Figures of the registry for `GET /api/runtime`, beside those of the process. */
+  runtimeFigures(): Readonly<Record<string, number | string | boolean>>;
+  readonly breakers: {
+    list(): readonly Breaker[];
+    /** Sets and saves a breaker, and audits `breaker.set`. Rejects as `BreakerFile.set` does. */
+    set(name: string, state: string, reason: string, by: AdminIdentity): Promise<void>;
+    /** Closes a breaker, removes it from the file, and audits `breaker.delete`. Rejects as `BreakerFile.clear` does. */
+    clear(name: string, by: AdminIdentity): Promise<void>;
+  };
+  readonly whitelist: {
+    entries(): readonly WhitelistEntry[];
+    /** Puts a list in force and saves it. Rejects as `WhitelistFile.replace` does. */
+    replace(entries: readonly WhitelistEntry[], by: AdminIdentity): Promise<void>;
+  };
+}
