@@ -167,6 +167,6 @@ export function byName<T extends Kept, V>(
 
 /** The id that a decimal key stands for. Errors: ORIGINAL_SNAPSHOT_SHAPE. */
 export function idOfKey(key: string, path: string, maxId: number): number {
-  const id = /^\d{1,10}$/.test(key) ? Number(key) : -1;
+  const id = /^(?:0|[1-9]\d{0,9})$/.test(key) ? Number(key) : -1;
   return id >= 0 && id <= maxId ? id : shapeError(path, `keyed by an id up to ${maxId}`);
 }

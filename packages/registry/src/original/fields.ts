@@ -2,7 +2,7 @@ import { originalErrors } from './errors.ts';
 import { encodeJson, quoteText } from './json-text.ts';
 import type { JsonStyle } from './json-text.ts';
 import { decodeOriginalKey, encodeOriginalKey, sameKey } from './keys.ts';
-import { rfc3339ToUnixMs, unixMsToRfc3339, zeroTimeText } from './rfc3339.ts';
+import { isWholeUtcSecond, rfc3339ToUnixMs, unixMsToRfc3339, zeroTimeText } from './rfc3339.ts';
 import type { JsonValue, Kept } from './types.ts';
 import type { OriginalWarnings } from './warnings.ts';
 
@@ -261,9 +261,9 @@ export function time<T extends Kept>(
       if (written === '' && presence === 'omit') return;
       const unixMs = rfc3339ToUnixMs(written);
       set<T, number | undefined>(target, member, unixMs);
-      if (unixMs === undefined || unixMsToRfc3339(unixMs, precision) !== written) {
-        keepAsWritten(target, json, written);
-      }
+      const isUsual =
+        unixMs !== undefined && (isWholeUtcSecond(written) || unixMsToRfc3339(unixMs, precision) === written);
+      if (!isUsual) keepAsWritten(target, json, written);
       if (unixMs !== undefined || written === zeroTimeText) return;
       context.warnings.add('TIME_INVALID', at(path, json), `${at(path, json)} is not an RFC 3339 time`);
     },

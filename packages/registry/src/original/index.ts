@@ -33,7 +33,6 @@ export { rfc3339ToUnixMs, unixMsToRfc3339 } from './rfc3339.ts';
 export {
   defaultMaxElementBytes,
   maxSnapshotDepth,
-  newestSnapshotVersion,
   parseOriginalSnapshot,
   readOriginalSnapshot,
 } from './snapshot-reader.ts';
@@ -42,7 +41,7 @@ export type {
   OriginalSnapshot,
   ReadOriginalSnapshotOptions,
 } from './snapshot-reader.ts';
-export { writeOriginalSnapshot } from './snapshot-writer.ts';
+export { newestSnapshotVersion, writeOriginalSnapshot } from './snapshot-writer.ts';
 export type {
   OriginalExport,
   OriginalExportSummary,

@@ -257,9 +257,8 @@ function statistic(field: Field<OriginalStatistics>): Field<OriginalStore> {
 const samples = objectItem(sampleCodec);
 const networkSamples = listItem(objectItem(networkSampleCodec));
 
-/** The members before the node table. `version` is not read from here: files are always written as version 1. */
+/** The members between the version and the node table. */
 export const headFields: readonly Field<OriginalStore>[] = [
-  { ...integer<OriginalStore>('version', 'version', 'always'), write: () => '1' },
   integer('next_node', 'nextNode', 'always', nodeId),
   integer('next_net', 'nextNet', 'always', networkId),
 ];
@@ -324,4 +323,8 @@ export const tailFields: readonly Field<OriginalStore>[] = [
 ];
 
 /** The members of the snapshot that are read as a whole; the others are read piece by piece. */
-export const storeCodec = codec<OriginalStore>(emptyOriginalStore, [...headFields, ...tailFields]);
+export const storeCodec = codec<OriginalStore>(emptyOriginalStore, [
+  integer('version', 'version', 'always'),
+  ...headFields,
+  ...tailFields,
+]);

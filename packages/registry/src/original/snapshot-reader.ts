@@ -26,11 +26,11 @@ import {
   nodeCodec,
   storeCodec,
 } from './schema.ts';
-import { checksumOf } from './snapshot-writer.ts';
+import { checksumOf, newestSnapshotVersion } from './snapshot-writer.ts';
 import { maxNodeId } from './types.ts';
 import type { JsonValue, OriginalNetwork, OriginalNode, OriginalStore } from './types.ts';
 import { OriginalWarnings } from './warnings.ts';
-import type { OriginalWarningReport } from './warnings.ts';
+import type { OriginalWarningCode, OriginalWarningReport } from './warnings.ts';
 
 /** Options of reading a snapshot. */
 export interface ReadOriginalSnapshotOptions {
@@ -67,8 +67,6 @@ export interface OriginalSnapshot {
 export const defaultMaxElementBytes = 268_435_456;
 /** How deep a value may nest; files of the original need less than ten levels outside of expression policies. */
 export const maxSnapshotDepth = 1_000;
-/** The newest snapshot version that is known. */
-export const newestSnapshotVersion = 1;
 
 /**
  * Reads a snapshot that is in memory. Takes a few seconds for 100 MB; use {@link readOriginalSnapshot} with a stream to
@@ -152,8 +150,10 @@ class SnapshotReader {
   #verify(store: OriginalStore, checksum: string): OriginalChecksumResult {
     if (checksum === '') return 'absent';
     if (this.#raw.matches()) return 'verified';
-    if (checksumOf(store, snapshotStyle) === checksum) return 'verified-by-reencoding';
-    if (checksumOf(store, htmlStyle) === checksum) return 'verified-by-reencoding';
+    const isReencoded =
+      !this.#content.settled &&
+      (checksumOf(store, snapshotStyle) === checksum || checksumOf(store, htmlStyle) === checksum);
+    if (isReencoded) return 'verified-by-reencoding';
     throw originalErrors.create(
       'ORIGINAL_SNAPSHOT_CHECKSUM',
       'snapshot checksum mismatch — refusing to load corrupt data',
@@ -168,6 +168,8 @@ class SnapshotContent implements JsonPieces {
   readonly seen = new Set<string>();
   checksum = '';
   checksumPosition = 0;
+  /** Whether the store differs from what the file says (an id, a pair), so that encoding it anew proves nothing. */
+  settled = false;
   readonly #context: ReadContext;
   readonly #limits: JsonSplitterLimits;
   readonly #requests = listItem(objectItem(handshakeRequestCodec));
@@ -213,8 +215,14 @@ class SnapshotContent implements JsonPieces {
       const pair = /^(\d{1,10}):(\d{1,10})$/.exec(text);
       const [left, right] = [Number(pair?.[1]), Number(pair?.[2])];
       if (pair === null || left > maxNodeId || right > maxNodeId) {
-        this.#context.warnings.add('TRUST_PAIR_INVALID', path, `${path} is not a pair of node ids`);
-      } else this.store.trustPairs.push(left <= right ? [left, right] : [right, left]);
+        this.#settle('TRUST_PAIR_INVALID', path, `${path} is not a pair of node ids; it is not loaded`);
+        return;
+      }
+      const ordered = left <= right ? ([left, right] as const) : ([right, left] as const);
+      if (text !== `${ordered[0]}:${ordered[1]}`) {
+        this.#settle('TRUST_PAIR_INVALID', path, `${path} is not in the usual form; it is loaded in it`);
+      }
+      this.store.trustPairs.push(ordered);
     });
   }
 
@@ -271,30 +279,34 @@ class SnapshotContent implements JsonPieces {
     const id = this.#entryId('networks', name, network.id);
     if (id === undefined) return;
     if (networks.has(id)) {
-      const message = `network ${id} is listed twice; one is kept`;
-      this.#context.warnings.add('NETWORK_DUPLICATE', `networks.${name}`, message);
+      this.#settle('NETWORK_DUPLICATE', `networks.${name}`, `network ${id} is listed twice; one is kept`);
       if (name !== String(id)) return;
     }
     network.id = id;
     networks.set(id, network);
   }
 
+  /** Reports that something was loaded otherwise than the file says. */
+  #settle(code: OriginalWarningCode, path: string, message: string): void {
+    this.settled = true;
+    this.#context.warnings.add(code, path, message);
+  }
+
   /** The id of an entry: the one it carries; a node that carries none has the one it is listed under. */
   #entryId(key: 'nodes' | 'networks', name: string, carried: number): number | undefined {
-    const { warnings } = this.#context;
     const path = `${key}.${name}`;
     if (name === String(carried) && (key === 'networks' || carried !== 0)) return carried;
     if (carried !== 0) {
-      warnings.add('ID_MISMATCH', path, `${path} carries the id ${carried}; it is loaded under that id`);
+      this.#settle('ID_MISMATCH', path, `${path} carries the id ${carried}; it is loaded under that id`);
       return carried;
     }
     const max = key === 'nodes' ? maxNodeId : 0xffff;
     const listed = /^[1-9]\d{0,9}$/.test(name) ? Number(name) : 0;
     if (listed === 0 || listed > max) {
-      warnings.add('ID_INVALID', path, `${path} has no usable id; it is not loaded`);
+      this.#settle('ID_INVALID', path, `${path} has no usable id; it is not loaded`);
       return undefined;
     }
-    warnings.add(
+    this.#settle(
       'ID_MISMATCH',
       path,
       `${path} carries no id; it is loaded under the id that it is listed as`,

@@ -54,6 +54,9 @@ export interface OriginalExport extends Iterable<Uint8Array> {
   summary(): OriginalExportSummary;
 }
 
+/** The version of the snapshots that are written, and the newest that is read. */
+export const newestSnapshotVersion = 1;
+
 /** The characters that are collected before a chunk is handed out. */
 const chunkCharacters = 65_536;
 
@@ -83,7 +86,7 @@ export function writeOriginalSnapshot(source: OriginalSnapshotSource): OriginalE
   function* chunks(): Generator<Uint8Array> {
     const hash = createHash('sha256');
     let bytes = 0;
-    for (const chunk of bodyChunks(source, context)) {
+    for (const chunk of bodyChunks(source, newestSnapshotVersion, context)) {
       hash.update(chunk);
       bytes += chunk.length;
       yield chunk;
@@ -102,16 +105,21 @@ export function writeOriginalSnapshot(source: OriginalSnapshotSource): OriginalE
   };
 }
 
-/** The checksum that a server with this JSON style writes for a store. */
+/** The checksum that a server with this JSON style writes for a store of the store's version. */
 export function checksumOf(source: OriginalSnapshotSource, style: JsonStyle): string {
   const hash = createHash('sha256');
-  for (const chunk of bodyChunks(source, { style, leftOut: () => undefined })) hash.update(chunk);
+  const context = { style, leftOut: () => undefined };
+  for (const chunk of bodyChunks(source, source.version, context)) hash.update(chunk);
   return hash.update('}').digest('hex');
 }
 
 /** The body of a snapshot without its closing brace. */
-function* bodyChunks(source: OriginalSnapshotSource, context: WriteContext): Generator<Uint8Array> {
-  let text = '';
+function* bodyChunks(
+  source: OriginalSnapshotSource,
+  version: number,
+  context: WriteContext,
+): Generator<Uint8Array> {
+  let text = `{"version":${version},`;
   for (const piece of bodyPieces(source, context)) {
     text += piece;
     if (text.length < chunkCharacters) continue;
@@ -125,7 +133,7 @@ function* bodyPieces(source: OriginalSnapshotSource, context: WriteContext): Gen
   // The small members read nothing from the tables, so a source serves them as a store does.
   const store = source as OriginalStore;
   const head = [...fieldTexts(headFields, store, context)];
-  yield `{${head.join(',')},"nodes":{`;
+  yield `${head.join(',')},"nodes":{`;
   yield* table(source.nodes, (node, id) => writeObject(nodeCodec, node, `nodes.${id}`, context));
   yield '},"networks":{';
   yield* table(source.networks, (network, id) =>
