@@ -15,6 +15,9 @@ export interface ListBody {
   readonly bytes: number;
 }
 
+/** Runs steps to their end and lets other work go on between them. */
+export type Slicer = (steps: Generator<void, void>) => Promise<void>;
+
 interface Chunk {
   readonly ids: number[];
   bytes: Buffer;
@@ -52,6 +55,7 @@ export class ListCache {
   readonly #state: Directory;
   readonly #beaconAddress: () => string;
   readonly #lists = new Map<number, CachedList>();
+  readonly #builds = new Map<number, Promise<void>>();
   /** Ids in order, for pages; valid while nobody joins or leaves anything. */
   readonly #sorted = new Map<number, { readonly ids: Uint32Array; readonly version: number }>();
   #membershipVersion = 0;
@@ -96,6 +100,17 @@ export class ListCache {
       }
     }
     list.complete = true;
+  }
+
+  /**
+   * Builds the list of a network with `slice`, which runs the steps; who asks meanwhile waits for the same build.
+   */
+  async prepare(network: number, now: number, slice: Slicer): Promise<void> {
+    const running = this.#builds.get(network);
+    if (running !== undefined) return running;
+    const build = slice(this.build(network, now)).finally(() => this.#builds.delete(network));
+    this.#builds.set(network, build);
+    return build;
   }
 
   /** The body of a list that is ready. */

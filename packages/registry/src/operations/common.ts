@@ -2,7 +2,7 @@ import { challenges } from '@muster/core/identity';
 import { shownAddress } from '../model/disclosure.ts';
 import type { Directory } from '../model/directory.ts';
 import { NodeFlag } from '../model/node-table.ts';
-import type { Call, Demand } from './operation.ts';
+import type { Call, Demand, SignatureTexts } from './operation.ts';
 import { nodeNotFound, refuse } from './refusal.ts';
 import type { AdminScope } from '../auth/index.ts';
 
@@ -18,8 +18,10 @@ export function signedOrAdmin(node: number, challenge: string, scope: AdminScope
 }
 
 /** A demand for the signature of the acting node. */
-export function signed(node: number, challenge: string): Demand {
-  return { kind: 'signature', node, challenge };
+export function signed(node: number, challenge: string, texts?: SignatureTexts): Demand {
+  return texts === undefined
+    ? { kind: 'signature', node, challenge }
+    : { kind: 'signature', node, challenge, texts };
 }
 
 /** What shows where a node is: `real_addr` and, for relay-only nodes, the beacon's with a mark (spec 7.2). */

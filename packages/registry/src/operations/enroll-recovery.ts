@@ -49,8 +49,12 @@ export const enrollRecovery = defineOperation<typeof fields>({
       failure,
     );
     const commitment = enrollmentCommitment(request.enrollment) ?? '';
-    const demand = signed(request.node_id, challenges.enrollRecovery(request.node_id, commitment));
-    return [issued, { kind: 'signature', ...demand, texts: { missing: 'missing signature' } }];
+    return [
+      issued,
+      signed(request.node_id, challenges.enrollRecovery(request.node_id, commitment), {
+        missing: 'missing signature',
+      }),
+    ];
   },
   decide({ state, request }) {
     requireNode(state, request.node_id);

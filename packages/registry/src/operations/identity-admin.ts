@@ -1,4 +1,4 @@
-import { validateUrl } from '../outbound/index.ts';
+import { urlError } from '../outbound/index.ts';
 import { validateExternalId, validateLength } from '../validation/index.ts';
 import { field } from './fields.ts';
 import { defineOperation } from './operation.ts';
@@ -63,7 +63,7 @@ export const getIdentity = defineOperation<typeof getIdentityFields>({
 });
 
 function requireUrl(type: string, url: string): void {
-  const problem = validateLength('url', url, MAX_URL_BYTES) ?? validateUrl(url);
+  const problem = validateLength('url', url, MAX_URL_BYTES) ?? urlError(url);
   if (problem !== undefined) refuse('invalid_request', `${type}: ${problem}`);
 }
 

@@ -32,6 +32,8 @@ import { setVisibility } from './set-visibility.ts';
 import { submitBadge } from './submit-badge.ts';
 import { checkTrust, reportTrust, revokeTrust } from './trust.ts';
 
+export { type AuditNote, Refusal, type RefusalCode, refusalCodes } from './refusal.ts';
+
 /** Every operation of the wire protocol that this server has, in the order of the specification. */
 export const operations: readonly Operation[] = [
   register,

@@ -50,7 +50,7 @@ export const lookup = defineOperation<typeof fields>({
     const notFound = `node ${request.node_id}: node not found`;
     const texts = { noKey: notFound, missing: notFound, invalid: notFound, failed: notFound };
     const challenge = challenges.lookup(request.requester_id, request.node_id);
-    return [{ ...signed(request.requester_id, challenge), texts }];
+    return [signed(request.requester_id, challenge, texts)];
   },
   decide(call, proof) {
     const { state, request, policy } = call;

@@ -28,6 +28,8 @@ export interface Call<F extends FieldSet = FieldSet> {
   proven(nodeId: number): boolean;
   /** Whether a valid admin token with this scope came with the request. */
   isAdmin(scope: AdminScope): boolean;
+  /** Name of the valid admin token that came with the request, for the audit. */
+  adminName(): string | undefined;
   /** Whether another new key may be registered from this address now (B-05); counts when it may. */
   admitNewKey(): boolean;
   /** Sequence number of the last event that has been applied. */

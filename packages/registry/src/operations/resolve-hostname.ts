@@ -38,7 +38,7 @@ export const resolveHostname = defineOperation<typeof fields>({
     if (request.signature === '' || state.nodes.liveSlotOf(request.requester_id) < 0) return [];
     const notFound = `hostname ${quote(request.hostname)} not found`;
     const texts = { noKey: notFound, missing: notFound, invalid: notFound, failed: notFound };
-    return [{ ...signed(request.requester_id, challenges.resolveHostname(request.requester_id)), texts }];
+    return [signed(request.requester_id, challenges.resolveHostname(request.requester_id), texts)];
   },
   decide(call, proof) {
     const { state, request, policy } = call;

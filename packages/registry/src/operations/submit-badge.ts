@@ -38,17 +38,20 @@ export const submitBadge = defineOperation<typeof fields>({
       refuse('invalid_request', 'submit_badge requires badge and badge_sig');
     }
     requireNode(state, request.node_id);
-    const demand = signed(request.node_id, challenges.submitBadge(request.node_id, request.badge));
-    return [{ ...demand, texts: { missing: 'missing signature' } }];
+    return [
+      signed(request.node_id, challenges.submitBadge(request.node_id, request.badge), {
+        missing: 'missing signature',
+      }),
+      statementDemand(parseBadge, request.badge, request.badge_sig, badgeKeys, 'invalid_request', failure),
+    ];
   },
-  decide({ state, request, now, badgeKeys }) {
+  decide({ state, request, now }) {
     requireNode(state, request.node_id);
-    const verified = verifyBadge(request.badge, request.badge_sig, badgeKeys, {
-      now,
-      nodeId: request.node_id,
-    });
-    if (!verified.ok) return refuse('invalid_request', `badge verification failed: ${verified.error}`);
-    const { provider, verifiedAt } = verified.statement;
+    const badge = readStatement(() => parseBadge(request.badge), 'invalid_request', failure);
+    readStatement(() => checkBadgeExpiry(badge, now), 'invalid_request', failure);
+    readStatement(() => checkBadgeNode(badge, request.node_id), 'invalid_request', failure);
+    const { provider } = badge;
+    const verifiedAt = Math.min(badge.verifiedAt, LAST_RFC3339_SECOND);
     return {
       reply: { node_id: request.node_id, provider },
       events: [

@@ -1,0 +1,270 @@
+import { challenges } from '@muster/core/identity';
+import type { OperationMetrics } from '../engine/engine-metrics.ts';
+import type { Engine } from '../engine/engine.ts';
+import { MAX_NETWORKS_IN_REPLY } from '../model/limits.ts';
+import { skipList } from '../model/node-profile.ts';
+import { NodeFlag, type NodeTable } from '../model/node-table.ts';
+import { expiredKey, expiryWarning } from '../operations/heartbeat.ts';
+import { keyAgeDays } from '../operations/common.ts';
+import { shownAddress, shownLanAddresses } from '../model/disclosure.ts';
+import {
+  encodeResolveOk,
+  OPCODE,
+  writeBinaryHeader,
+  writeHeartbeatOk,
+  writeU16,
+  writeU32,
+} from '../wire/index.ts';
+import type { Breaker } from '../breakers/index.ts';
+import type { Session } from './session.ts';
+
+const HEARTBEAT_OK_BYTES = 14;
+const LOOKUP_FIXED_BYTES = 4 + 1 + 4 + 1 + 4 + 2 + 33 + 2 + 1;
+const FRESHNESS_TEXT =
+  'binary heartbeat encoding carries no timestamp; use the JSON heartbeat while freshness is enforced';
+const BUSY_TEXT = 'registry is busy: too many signatures wait';
+
+/** Frames answered in the present chunk, by operation; counted when it ends. */
+interface Tally {
+  count: number;
+  readonly metrics: OperationMetrics;
+  readonly breaker: Breaker;
+}
+
+/**
+ * The three operations that have frames of their own (spec 2.5): heartbeat, lookup, resolve. They are what a fleet asks
+ * all day, so they read the request where it lies and write the answer where it goes out, without an object on
+ * the way. Gates are the same as for every other encoding (B-04).
+ */
+export class NativeOperations {
+  readonly #engine: Engine;
+  readonly #nodes: NodeTable;
+  readonly #heartbeat: Tally;
+  readonly #lookup: Tally;
+  readonly #resolve: Tally;
+  readonly #strictDirectory: boolean;
+  readonly #strictHeartbeat: boolean;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#nodes = engine.state.nodes;
+    const { breakers, metrics, policy } = engine.options;
+    const resolveBreaker = breakers.get('registry.resolve');
+    this.#heartbeat = {
+      count: 0,
+      metrics: metrics.operation('heartbeat'),
+      breaker: breakers.get('registry.heartbeat'),
+    };
+    this.#lookup = { count: 0, metrics: metrics.operation('lookup'), breaker: resolveBreaker };
+    this.#resolve = { count: 0, metrics: metrics.operation('resolve'), breaker: resolveBreaker };
+    this.#strictDirectory = policy.strictDirectoryAuth;
+    this.#strictHeartbeat = policy.strictHeartbeatFreshness;
+  }
+
+  /** Counts what was answered since the last call, which took `elapsedMs`. */
+  countChunk(elapsedMs: number): void {
+    const total = this.#heartbeat.count + this.#lookup.count + this.#resolve.count;
+    if (total === 0) return;
+    for (const tally of [this.#heartbeat, this.#lookup, this.#resolve]) {
+      if (tally.count === 0) continue;
+      tally.metrics.countMany(tally.count, (elapsedMs * tally.count) / total);
+      tally.breaker.allowedTotal += tally.count;
+      tally.count = 0;
+    }
+  }
+
+  /** 0x01: `[u32 node][64 B signature]` at `at`. */
+  heartbeat(session: Session, buffer: Buffer, at: number, now: number): void {
+    const nodes = this.#nodes;
+    const id = buffer.readUInt32BE(at);
+    const slot = nodes.liveSlotOf(id);
+    if (slot < 0) return this.#refuse(session, this.#heartbeat, `node ${id}: not found`);
+    const expiresAt = nodes.expiresAt[slot] as number;
+    if (this.#heartbeat.breaker.isOpen || this.#strictHeartbeat || !nodes.has(slot, NodeFlag.hasKey)) {
+      return this.#refuse(session, this.#heartbeat, this.#heartbeatRefusal());
+    }
+    if (!session.proofs.has(slot, now)) return this.#provenHeartbeat(session, buffer, at, id, slot, now);
+    if (expiresAt !== 0 && expiresAt <= now) return this.#expired(session, id, expiresAt);
+    this.#heartbeat.count++;
+    this.#answerHeartbeat(session, slot, now);
+  }
+
+  /** 0x02: `[u32 node]` at `at`. */
+  lookup(session: Session, buffer: Buffer, at: number): void {
+    const id = buffer.readUInt32BE(at);
+    const slot = this.#nodes.liveSlotOf(id);
+    if (this.#lookup.breaker.isOpen) {
+      const denied = this.#lookup.breaker.deny(this.#engine.options.clock.now());
+      return this.#refuse(session, this.#lookup, denied);
+    }
+    if (slot < 0 || (this.#strictDirectory && !this.#nodes.has(slot, NodeFlag.public))) {
+      return this.#refuse(session, this.#lookup, `node ${id}: not found`);
+    }
+    this.#lookup.count++;
+    this.#answerLookup(session, slot, id);
+  }
+
+  /** 0x03: `[u32 target][u32 requester][64 B signature]` at `at`. */
+  resolve(session: Session, buffer: Buffer, at: number, now: number): void {
+    const nodes = this.#nodes;
+    const target = buffer.readUInt32BE(at);
+    const requester = buffer.readUInt32BE(at + 4);
+    if (this.#resolve.breaker.isOpen) {
+      const denied = this.#resolve.breaker.deny(this.#engine.options.clock.now());
+      return this.#refuse(session, this.#resolve, denied);
+    }
+    const slot = nodes.liveSlotOf(requester);
+    if (slot < 0) {
+      const text = `resolve denied: requester node ${requester} is not registered`;
+      return this.#refuse(session, this.#resolve, text);
+    }
+    const key = nodes.key(slot);
+    if (key === undefined) return this.#refuse(session, this.#resolve, 'requester has no public key');
+    const signature = buffer.subarray(at + 8, at + 72);
+    this.#verify(session, this.#resolve, slot, challenges.resolve(requester, target), signature, () => {
+      session.proofs.add(slot, now);
+      this.#answerResolve(session, slot, target, now);
+    });
+  }
+
+  #heartbeatRefusal(): string {
+    const { breaker } = this.#heartbeat;
+    if (breaker.isOpen) return breaker.deny(this.#engine.options.clock.now());
+    return this.#strictHeartbeat ? FRESHNESS_TEXT : 'node has no public key: binary heartbeat requires key';
+  }
+
+  #provenHeartbeat(
+    session: Session,
+    buffer: Buffer,
+    at: number,
+    id: number,
+    slot: number,
+    now: number,
+  ): void {
+    const signature = buffer.subarray(at + 4, at + 68);
+    this.#verify(session, this.#heartbeat, slot, challenges.heartbeat(id), signature, () => {
+      session.proofs.add(slot, now);
+      const expiresAt = this.#nodes.expiresAt[slot] as number;
+      if (expiresAt !== 0 && expiresAt <= now) return this.#expired(session, id, expiresAt);
+      this.#answerHeartbeat(session, slot, now);
+    });
+  }
+
+  /** Checks a signature by the key in `slot`, then goes on with `then`, at once or later. */
+  #verify(
+    session: Session,
+    tally: Tally,
+    slot: number,
+    challenge: string,
+    signature: Uint8Array,
+    then: () => void,
+  ): void {
+    const nodes = this.#nodes;
+    const key = nodes.key(slot) as Buffer;
+    const version = nodes.keyVersion[slot];
+    if (nodes.has(slot, NodeFlag.requiresV2)) {
+      return this.#refuse(session, tally, 'signature verification failed');
+    }
+    const settle = (ok: boolean): void => {
+      if (!ok || nodes.keyVersion[slot] !== version || !nodes.has(slot, NodeFlag.live)) {
+        return this.#refuse(session, tally, 'signature verification failed');
+      }
+      tally.count++;
+      then();
+    };
+    const { verifier } = this.#engine.options;
+    const status = verifier.verifyWith(key, challenge, signature, session, (ok) =>
+      session.continueWith(() => settle(ok)),
+    );
+    if (status === 'pending') session.waitForContinuation();
+    else if (status === 'overloaded') this.#refuse(session, tally, BUSY_TEXT);
+    else settle(status === 'valid');
+  }
+
+  #answerHeartbeat(session: Session, slot: number, now: number): void {
+    const nodes = this.#nodes;
+    nodes.lastSeen[slot] = now;
+    const expiresAt = nodes.expiresAt[slot] as number;
+    const flags = expiresAt !== 0 && expiryWarning(expiresAt, now) ? 1 : 0;
+    const out = session.reserve(HEARTBEAT_OK_BYTES, nodes.changedBy[slot] as number);
+    writeHeartbeatOk(out, session.reservedAt, now, flags);
+  }
+
+  #answerLookup(session: Session, slot: number, id: number): void {
+    const nodes = this.#nodes;
+    const flags = nodes.flags[slot] as number;
+    nodes.locateProfile(slot);
+    const source = nodes.arena.buffer;
+    const start = nodes.arena.offset;
+    const allNetworks = ((source[start] as number) << 8) | (source[start + 1] as number);
+    const networks = Math.min(allNetworks, MAX_NETWORKS_IN_REPLY);
+    const names = start + 2 + 2 * allNetworks;
+    const namesEnd = skipList(source, names + 1 + (source[names] as number));
+    const isPublic = (flags & NodeFlag.public) !== 0;
+    const beacon =
+      isPublic && (flags & NodeFlag.relayOnly) !== 0 ? this.#engine.options.policy.beaconAddress : undefined;
+    const addressBytes = !isPublic
+      ? 0
+      : beacon === undefined
+        ? ((source[namesEnd] as number) << 8) | (source[namesEnd + 1] as number)
+        : Buffer.byteLength(beacon);
+    const keyBytes = (flags & NodeFlag.hasKey) === 0 ? 0 : 32;
+    const total = LOOKUP_FIXED_BYTES - 32 + keyBytes + 2 * networks + (namesEnd - names) + addressBytes;
+    const out = session.reserve(total, nodes.changedBy[slot] as number);
+    let at = writeBinaryHeader(out, session.reservedAt, OPCODE.lookupOk, total - 5);
+    at = writeU32(out, at, id);
+    out[at++] = (isPublic ? 1 : 0) | ((flags & NodeFlag.taskExec) !== 0 ? 2 : 0);
+    at = writeU32(out, at, 0);
+    at = writeU16(out, at, networks);
+    for (let i = 0; i < 2 * networks; i++) out[at++] = source[start + 2 + i] as number;
+    out[at++] = keyBytes;
+    if (keyBytes > 0) nodes.copyKey(slot, out, at);
+    at += keyBytes;
+    source.copy(out, at, names, namesEnd);
+    at += namesEnd - names;
+    at = writeU16(out, at, addressBytes);
+    if (beacon === undefined) source.copy(out, at, namesEnd + 2, namesEnd + 2 + addressBytes);
+    else out.write(beacon, at);
+    out[at + addressBytes] = 0;
+  }
+
+  #answerResolve(session: Session, requester: number, target: number, now: number): void {
+    const { state, options } = this.#engine;
+    const slot = this.#nodes.liveSlotOf(target);
+    if (slot < 0) return this.#refuse(session, this.#resolve, `node ${target}: not found`);
+    if (!state.mayResolve(requester, slot)) {
+      const text = this.#strictDirectory
+        ? `node ${target}: not found`
+        : `resolve denied: node ${target} is private (establish mutual trust first)`;
+      return this.#refuse(session, this.#resolve, text);
+    }
+    const profile = this.#nodes.profile(slot);
+    const age = keyAgeDays(state, slot, now);
+    const frame = encodeResolveOk({
+      nodeId: target,
+      realAddr: shownAddress(this.#nodes, slot, profile, options.policy.beaconAddress),
+      lanAddrs: shownLanAddresses(this.#nodes, slot, profile),
+      keyAgeDays: age,
+    });
+    const seq = Math.max(
+      this.#nodes.changedBy[slot] as number,
+      this.#nodes.changedBy[requester] as number,
+      state.trust.changedBy(this.#nodes.idOf(requester), target),
+    );
+    const out = session.reserve(frame.length, seq);
+    frame.copy(out, session.reservedAt);
+  }
+
+  #expired(session: Session, id: number, expiresAt: number): void {
+    const refusal = expiredKey(id, expiresAt);
+    if (refusal.audit !== undefined)
+      this.#engine.options.onAudit(refusal.audit, this.#engine.options.clock.now());
+    this.#refuse(session, this.#heartbeat, refusal.text);
+  }
+
+  #refuse(session: Session, tally: Tally, text: string): void {
+    tally.count++;
+    tally.metrics.errors.value += 1;
+    session.refuseNative(text);
+  }
+}

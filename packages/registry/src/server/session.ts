@@ -1,0 +1,463 @@
+import type { PeerAddress, StreamSink } from '@muster/core';
+import {
+  type AddressState,
+  CHARGE_PAUSE,
+  CHARGE_REFUSE,
+  CHARGE_SERVE,
+  RATE_LIMITED_TEXT,
+} from '../admission/index.ts';
+import { type Caller, Proofs } from '../engine/caller.ts';
+import { Engine, type Outcome } from '../engine/engine.ts';
+import { ListReply } from '../operations/operation.ts';
+import { Refusal } from '../operations/refusal.ts';
+import {
+  BINARY_HEADER_BYTES,
+  classifyPreamble,
+  decodeMessage,
+  errorFrameBytes,
+  HEARTBEAT_REQUEST_BYTES,
+  heartbeatTooShortText,
+  LENGTH_BYTES,
+  LOOKUP_REQUEST_BYTES,
+  lookupTooShortText,
+  MAX_FRAME_BYTES,
+  OPCODE,
+  PREAMBLE_BYTES,
+  PREAMBLE_KIND,
+  readText,
+  readU32At,
+  RESOLVE_REQUEST_BYTES,
+  resolveTooShortText,
+  unknownOpcodeText,
+  unsupportedVersionText,
+  WIRE_VERSION,
+  writeErrorFrame,
+  writeU32,
+} from '../wire/index.ts';
+import { ReplyQueue } from './reply-queue.ts';
+import type { SessionHost } from './session-host.ts';
+
+const LIST_HEAD = Buffer.from('{"type":"list_nodes_ok","nodes":[');
+const NO_BYTES = Buffer.alloc(0);
+
+type Mode = 'preamble' | 'json' | 'binary';
+
+/**
+ * One connection: bytes in, answers out, in the order of the requests (spec 2). It knows no sockets: bytes come through
+ * {@link Session.receive}, answers go to a {@link StreamSink}.
+ *
+ * Fault model: the peer may send anything, cut anywhere, as slowly or as fast as it likes, and may never read. Then:
+ * memory follows the bytes that arrived and stays below the limit that the peer's proofs allow; a peer that does not
+ * read its answers is not read either; deadlines close the rest. What one connection waits for (a signature, the
+ * disk, a list) holds back only that connection.
+ */
+export class Session implements Caller {
+  readonly source: PeerAddress;
+  readonly proofs: Proofs;
+  isAdmin = false;
+  /** Offset of the bytes that {@link Session.reserve} gave. */
+  reservedAt = 0;
+  readonly #host: SessionHost;
+  readonly #sink: StreamSink;
+  readonly #admission: AddressState;
+  readonly #replies: ReplyQueue;
+  #mode: Mode = 'preamble';
+  /** Received bytes that belong to a message which is not complete, or has to wait. */
+  #held = NO_BYTES;
+  #heldEnd = 0;
+  /** When the message whose beginning is held must have arrived; 0 = nothing is held. */
+  #arrivalDeadline = 0;
+  /** The answer to the last request is being worked on. */
+  #busy = false;
+  #processing = false;
+  #paused = false;
+  #pausedUntil = 0;
+  #closed = false;
+  #unsentAtLastLook = 0;
+  #deadline: number;
+
+  constructor(host: SessionHost, sink: StreamSink, source: PeerAddress, admission: AddressState) {
+    this.#host = host;
+    this.#sink = sink;
+    this.source = source;
+    this.#admission = admission;
+    this.proofs = new Proofs(host.engine.state.nodes);
+    this.#replies = new ReplyQueue();
+    const now = host.clock.now();
+    this.#deadline = host.deadlines.add(this, now + host.limits.headerTimeoutMs);
+  }
+
+  admitNewKey(nowMs: number): boolean {
+    return this.#host.admission.admitRegistration(this.#admission, nowMs);
+  }
+
+  /** Takes received bytes, which the caller may reuse afterwards. */
+  receive(chunk: Buffer, start: number, end: number): void {
+    if (this.#closed) return;
+    if (this.#heldEnd > 0 || this.#blocked()) {
+      this.#hold(chunk, start, end);
+      if (this.#blocked()) this.#pause();
+      else this.#processHeld();
+      return;
+    }
+    const consumed = this.#process(chunk, start, end);
+    if (consumed < end && !this.#closed) this.#hold(chunk, consumed, end);
+    this.#settle();
+  }
+
+  /** The network has taken what was queued. */
+  drained(): void {
+    if (!this.#closed && !this.#busy) this.#processHeld();
+  }
+
+  /** Sends the answers that had to wait for event `durableSeq`; false when more wait. */
+  release(durableSeq: number): boolean {
+    if (this.#closed) return true;
+    for (const piece of this.#replies.take(durableSeq)) this.#sink.write(piece);
+    if (!this.#busy) this.#processHeld();
+    return this.#replies.length === 0;
+  }
+
+  /** Called by the wheel of deadlines. */
+  deadlinePassed(nowMs: number): void {
+    if (this.#closed) return;
+    const { limits, deadlines } = this.#host;
+    this.#deadline = deadlines.add(this, nowMs + limits.writeTimeoutMs);
+    const unsent = this.#sink.bufferedBytes;
+    if (unsent > 0) {
+      if (unsent === this.#unsentAtLastLook) return this.#sink.destroy();
+      this.#unsentAtLastLook = unsent;
+      return;
+    }
+    if (this.#blocked()) return;
+    const due = this.#nextDeadline();
+    // What is awaited of the peer may have changed since the deadline was set.
+    if (this.#heldEnd > 0 && due > nowMs) return deadlines.move(this.#deadline, due);
+    this.#sink.destroy();
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#held = NO_BYTES;
+    this.#replies.clear();
+    this.#host.forget(this, this.#admission, this.#deadline);
+  }
+
+  /**
+   * Room for an answer of exactly `bytes` bytes at {@link Session.reservedAt} of the buffer that is returned; it must
+   * be filled before anything else happens. The answer is sent once event `seq` is durable.
+   */
+  reserve(bytes: number, seq: number): Buffer {
+    const { output } = this.#host;
+    if (seq > this.#host.durableSeq || this.#replies.length > 0) {
+      this.reservedAt = 0;
+      const reply = Buffer.allocUnsafe(bytes);
+      this.#wait(reply, seq);
+      return reply;
+    }
+    if (!output.fits(bytes)) this.#flush();
+    if (!output.fits(bytes)) {
+      this.reservedAt = 0;
+      const reply = Buffer.allocUnsafe(bytes);
+      // Goes out with the next flush, when the caller has filled it.
+      this.#replies.add(reply, 0);
+      return reply;
+    }
+    this.reservedAt = output.length;
+    output.length += bytes;
+    return output.buffer;
+  }
+
+  /** Answers a native operation with an error frame. */
+  refuseNative(text: string): void {
+    const out = this.reserve(errorFrameBytes(text), this.#host.engine.options.log.appendedSeq);
+    writeErrorFrame(out, this.reservedAt, text);
+  }
+
+  /** Stops reading requests until {@link Session.continueWith} is called. */
+  waitForContinuation(): void {
+    this.#busy = true;
+  }
+
+  /** Goes on after {@link Session.waitForContinuation}: `step` answers the request that waited. */
+  continueWith(step: () => void): void {
+    if (this.#closed) return;
+    this.#busy = false;
+    step();
+    this.#flush();
+    this.#processHeld();
+  }
+
+  #blocked(): boolean {
+    return (
+      this.#busy ||
+      this.#pausedUntil !== 0 ||
+      this.#replies.length >= this.#host.limits.maxWaitingReplies ||
+      this.#sink.bufferedBytes + this.#replies.bytes > this.#host.limits.maxOutputBytes
+    );
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#sink.pause();
+  }
+
+  #processHeld(): void {
+    if (this.#processing || this.#closed) return;
+    if (this.#heldEnd > 0 && !this.#blocked()) {
+      const held = this.#held;
+      const end = this.#heldEnd;
+      const consumed = this.#process(held, 0, end);
+      if (this.#closed) return;
+      if (consumed === end) {
+        this.#held = NO_BYTES;
+        this.#heldEnd = 0;
+      } else if (consumed > 0) {
+        held.copyWithin(0, consumed, end);
+        this.#heldEnd = end - consumed;
+        this.#arrivalDeadline = 0;
+      }
+    }
+    this.#settle();
+  }
+
+  /** After a round: answers out, reading on or off, the next deadline. */
+  #settle(): void {
+    this.#flush();
+    if (this.#closed) return;
+    if (this.#paused && !this.#blocked()) {
+      this.#paused = false;
+      this.#sink.resume();
+    }
+    this.#host.deadlines.move(this.#deadline, this.#nextDeadline());
+  }
+
+  #nextDeadline(): number {
+    const { limits, clock } = this.#host;
+    const now = clock.now();
+    if (this.#sink.bufferedBytes > 0) return now + limits.writeTimeoutMs;
+    if (this.#heldEnd === 0 || this.#blocked()) {
+      this.#arrivalDeadline = 0;
+      return now + limits.idleTimeoutMs;
+    }
+    if (this.#arrivalDeadline === 0) this.#arrivalDeadline = now + limits.headerTimeoutMs;
+    if (this.#heldEnd < LENGTH_BYTES || this.#mode === 'preamble') return this.#arrivalDeadline;
+    const bodyMs = (readU32At(this.#held, 0) / limits.minBodyBytesPerSecond) * 1000;
+    return this.#arrivalDeadline + bodyMs;
+  }
+
+  /** Keeps bytes for later; the buffer grows with what has arrived, never with what was announced. */
+  #hold(chunk: Buffer, start: number, end: number): void {
+    const needed = this.#heldEnd + end - start;
+    if (needed > this.#held.length) {
+      const larger = Buffer.allocUnsafeSlow(
+        Math.max(256, needed, Math.min(needed * 2, needed + 1024 * 1024)),
+      );
+      this.#held.copy(larger, 0, 0, this.#heldEnd);
+      this.#held = larger;
+    }
+    chunk.copy(this.#held, this.#heldEnd, start, end);
+    this.#heldEnd = needed;
+  }
+
+  /** Answers the complete messages between `start` and `end`; returns where the first one begins that has to wait. */
+  #process(buffer: Buffer, start: number, end: number): number {
+    this.#processing = true;
+    const startedMs = this.#host.clock.monotonic();
+    let at = start;
+    if (this.#mode === 'preamble') at = this.#preamble(buffer, start, end);
+    if (this.#mode !== 'preamble') at = this.#messages(buffer, at, end);
+    this.#host.native.countChunk(this.#host.clock.monotonic() - startedMs);
+    this.#processing = false;
+    return at;
+  }
+
+  #preamble(buffer: Buffer, start: number, end: number): number {
+    const kind = classifyPreamble(buffer, start, end);
+    if (kind === PREAMBLE_KIND.json) {
+      this.#mode = 'json';
+      return start;
+    }
+    if (kind === PREAMBLE_KIND.incomplete || end - start < PREAMBLE_BYTES) return start;
+    const version = buffer[start + PREAMBLE_BYTES - 1] as number;
+    this.#mode = 'binary';
+    if (version !== WIRE_VERSION) this.#refuseAndEnd(unsupportedVersionText(version));
+    return start + PREAMBLE_BYTES;
+  }
+
+  #messages(buffer: Buffer, start: number, end: number): number {
+    const nowMs = this.#host.clock.now();
+    const now = Math.floor(nowMs / 1000);
+    const isBinary = this.#mode === 'binary';
+    let at = start;
+    while (!this.#closed && !this.#blocked()) {
+      if (end - at < LENGTH_BYTES) break;
+      const length = readU32At(buffer, at);
+      if (length > this.#maxFrameBytes()) {
+        this.#tooLarge(length);
+        return end;
+      }
+      const bodyAt = at + LENGTH_BYTES;
+      const bodyEnd = bodyAt + length;
+      if (bodyEnd > end) break;
+      const verdict = this.#host.admission.charge(this.#admission, 1, nowMs);
+      if (verdict === CHARGE_PAUSE) {
+        this.#pauseFor(this.#host.admission.retryAfterMs(this.#admission, 1, nowMs));
+        break;
+      }
+      at = bodyEnd;
+      if (verdict === CHARGE_REFUSE) this.#rateLimited(nowMs);
+      else if (isBinary) this.#binaryFrame(buffer, bodyAt, bodyEnd, now, nowMs);
+      else this.#jsonMessage(buffer.subarray(bodyAt, bodyEnd));
+      verdict satisfies typeof CHARGE_SERVE | typeof CHARGE_REFUSE;
+    }
+    return at;
+  }
+
+  #maxFrameBytes(): number {
+    const { limits } = this.#host;
+    if (this.isAdmin) return limits.maxAdminFrameBytes;
+    return this.proofs.slot >= 0 ? limits.maxProvenFrameBytes : limits.maxFrameBytes;
+  }
+
+  #binaryFrame(buffer: Buffer, at: number, end: number, now: number, nowMs: number): void {
+    if (end === at) return this.#sink.destroy();
+    const { native } = this.#host;
+    const payload = end - at - 1;
+    switch (buffer[at]) {
+      case OPCODE.heartbeat:
+        if (payload < HEARTBEAT_REQUEST_BYTES) return this.refuseNative(heartbeatTooShortText(payload));
+        return native.heartbeat(this, buffer, at + 1, now);
+      case OPCODE.lookup:
+        if (payload < LOOKUP_REQUEST_BYTES) return this.refuseNative(lookupTooShortText(payload));
+        if (!this.#host.admission.admitLookup(this.#admission, readU32At(buffer, at + 1), nowMs)) {
+          return this.refuseNative(RATE_LIMITED_TEXT);
+        }
+        return native.lookup(this, buffer, at + 1);
+      case OPCODE.resolve:
+        if (payload < RESOLVE_REQUEST_BYTES) return this.refuseNative(resolveTooShortText(payload));
+        return native.resolve(this, buffer, at + 1, now);
+      case OPCODE.jsonPassthrough:
+        return this.#jsonMessage(buffer.subarray(at + 1, end));
+      default:
+        return this.refuseNative(unknownOpcodeText(buffer[at] as number));
+    }
+  }
+
+  #jsonMessage(body: Buffer): void {
+    const decoded = decodeMessage(body);
+    if (!decoded.ok) {
+      if (this.#mode === 'binary') return this.refuseNative(decoded.error);
+      return this.#sink.destroy();
+    }
+    if (readText(decoded.message, 'type') === 'subscribe_replication') return this.#noReplication();
+    if (decoded.message['type'] === 'lookup' && !this.#admitJsonLookup(decoded.message['node_id'])) {
+      return this.#rateLimited(this.#host.clock.now());
+    }
+    const outcome = this.#host.engine.execute(decoded.message, this);
+    if (!(outcome instanceof Promise)) return this.#answer(outcome);
+    this.waitForContinuation();
+    void outcome.then((settled) => this.continueWith(() => this.#answer(settled)));
+  }
+
+  #admitJsonLookup(nodeId: unknown): boolean {
+    if (typeof nodeId !== 'number') return true;
+    return this.#host.admission.admitLookup(this.#admission, nodeId, this.#host.clock.now());
+  }
+
+  #noReplication(): void {
+    if (this.#mode === 'binary') return this.refuseNative('replication not supported over binary protocol');
+    this.#send(Buffer.from('{"error":"replication not configured","type":"error"}'), 0);
+    this.#flush();
+    this.#sink.end();
+  }
+
+  #rateLimited(nowMs: number): void {
+    if (this.#mode === 'binary') return this.refuseNative(RATE_LIMITED_TEXT);
+    const retryAfterMs = this.#host.admission.retryAfterMs(this.#admission, 1, nowMs);
+    this.#send(Engine.errorBody(new Refusal('rate_limited', RATE_LIMITED_TEXT, { retryAfterMs })), 0);
+  }
+
+  /** Larger than the protocol allows: closed without a reply, like the original. Larger than this peer may: told so. */
+  #tooLarge(length: number): void {
+    if (length > MAX_FRAME_BYTES) return this.#sink.destroy();
+    const text = `message too large: ${length} bytes (max ${this.#maxFrameBytes()})`;
+    if (this.#mode === 'binary') return this.#refuseAndEnd(text);
+    this.#send(Engine.errorBody(new Refusal('frame_too_large', text)), 0);
+    this.#flush();
+    this.#sink.end();
+  }
+
+  #refuseAndEnd(text: string): void {
+    this.refuseNative(text);
+    this.#flush();
+    this.#sink.end();
+  }
+
+  #answer(outcome: Outcome): void {
+    const { body, seq } = outcome;
+    if (body instanceof ListReply) return this.#sendList(body, seq);
+    this.#send(body, seq);
+  }
+
+  #send(body: Buffer, seq: number): void {
+    const overhead = this.#headerBytes();
+    const out = this.reserve(overhead + body.length, seq);
+    this.#writeHeader(out, this.reservedAt, body.length);
+    body.copy(out, this.reservedAt + overhead);
+  }
+
+  #sendList(list: ListReply, seq: number): void {
+    const tail = Buffer.from(`]${list.tail}}`);
+    const header = Buffer.allocUnsafe(this.#headerBytes());
+    this.#writeHeader(header, 0, LIST_HEAD.length + list.body.bytes + tail.length);
+    const pieces = [header, LIST_HEAD, ...list.body.pieces, tail];
+    if (seq > this.#host.durableSeq || this.#replies.length > 0) {
+      for (const piece of pieces) this.#wait(piece, seq);
+      return;
+    }
+    this.#flush();
+    for (const piece of pieces) this.#sink.write(piece);
+  }
+
+  #headerBytes(): number {
+    return this.#mode === 'binary' ? BINARY_HEADER_BYTES : LENGTH_BYTES;
+  }
+
+  #writeHeader(target: Buffer, at: number, bodyBytes: number): void {
+    if (this.#mode !== 'binary') {
+      writeU32(target, at, bodyBytes);
+      return;
+    }
+    writeU32(target, at, bodyBytes + 1);
+    target[at + LENGTH_BYTES] = OPCODE.jsonPassthrough;
+  }
+
+  #wait(reply: Buffer, seq: number): void {
+    this.#replies.add(reply, seq);
+    this.#host.awaitDurable(this);
+  }
+
+  /** Sends what has gathered, then what waits for nothing any more. */
+  #flush(): void {
+    const { output } = this.#host;
+    if (output.length > 0) {
+      const bytes = output.take();
+      if (!this.#closed) this.#sink.write(bytes);
+    }
+    if (this.#replies.length === 0 || this.#closed) return;
+    for (const piece of this.#replies.take(this.#host.durableSeq)) this.#sink.write(piece);
+  }
+
+  #pauseFor(delayMs: number): void {
+    this.#pausedUntil = this.#host.clock.now() + delayMs;
+    this.#pause();
+    this.#host.timers.after(delayMs, () => {
+      this.#pausedUntil = 0;
+      this.drained();
+    });
+  }
+}
