@@ -4,9 +4,10 @@ import swagger from '@fastify/swagger';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { errorCode, type Logger } from '@muster/core';
 import fastify, { type ConnectionError, type FastifyInstance, type FastifyReply } from 'fastify';
-import { adminRoutes } from './admin-routes.ts';
+import { breakerRoutes } from './breaker-routes.ts';
 import type { HttpDependencies } from './dependencies.ts';
 import { answerOf } from './errors.ts';
+import { figureRoutes } from './figure-routes.ts';
 import {
   HTTP_HEADER_TIMEOUT_MS,
   HTTP_KEEP_ALIVE_MS,
@@ -17,6 +18,7 @@ import {
   MAX_HTTP_HEADER_BYTES,
 } from './limits.ts';
 import { probeRoutes } from './probe-routes.ts';
+import { whitelistRoutes } from './whitelist-routes.ts';
 
 /** Sent with every answer; a route that serves a page sets its own `content-security-policy`. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -112,8 +114,9 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
       },
     },
   });
-  await app.register(probeRoutes, { dependencies });
-  await app.register(adminRoutes, { dependencies });
+  for (const routes of [probeRoutes, breakerRoutes, whitelistRoutes, figureRoutes]) {
+    await app.register(routes, { dependencies });
+  }
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 
   return {

@@ -71,8 +71,10 @@ export const probeRoutes: FastifyPluginCallbackTypebox<{ dependencies: HttpDepen
       },
     },
     async () => {
-      const reason = dependencies.health().status === 'ok' ? undefined : dependencies.notReadyReason();
-      if (reason !== undefined) throw httpErrors.create('not_ready', `not ready: ${reason}`);
+      const { status } = dependencies.health();
+      if (status !== 'ok') {
+        throw httpErrors.create('not_ready', `not ready: ${dependencies.notReadyReason() ?? status}`);
+      }
       try {
         await dependencies.writeSnapshot();
       } catch (cause) {

@@ -9,6 +9,11 @@ export const ErrorReply = Type.Object(
   { description: 'What went wrong: a text for people and a stable code.' },
 );
 
+/** How routes behind the admin token say so in the interface description. */
+export const ADMIN_SECURITY = [{ adminToken: [] }];
+export const ADMIN_ERRORS = { 401: ErrorReply, 403: ErrorReply };
+export const CHANGE_ERRORS = { ...ADMIN_ERRORS, 400: ErrorReply, 404: ErrorReply, 500: ErrorReply };
+
 const Timestamp = Type.String({ description: 'RFC 3339, UTC' });
 const OptionalTimestamp = Type.Union([Timestamp, Type.Null()]);
 const Count = Type.Integer({ minimum: 0 });
