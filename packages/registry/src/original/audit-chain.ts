@@ -41,7 +41,6 @@ export function verifyOriginalAuditChain(entries: readonly OriginalAuditEntry[])
       if (previous !== undefined) breaks.push({ index, kind: 'unhashed' });
       continue;
     }
-    // With an unhashed entry in front of it, the first hashed one starts the chain.
     if (previous !== undefined && entry.prevHash !== previous) breaks.push({ index, kind: 'link' });
     if (originalAuditHash(entry) !== entry.hash) breaks.push({ index, kind: 'hash' });
     previous = entry.hash;

@@ -90,7 +90,8 @@ export class JsonSplitter {
     if (this.#token !== 'none') {
       this.#partsBytes += chunk.length - from;
       if (this.#partsBytes > this.#limits.maxElementBytes) this.#tooLarge();
-      this.#parts.push(chunk.slice(from));
+      // A copy: `slice` of a Buffer would be a view of a chunk that its owner may reuse.
+      this.#parts.push(new Uint8Array(chunk.subarray(from)));
     }
     this.#base += chunk.length;
   }

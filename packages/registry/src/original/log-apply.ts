@@ -25,7 +25,8 @@ export interface OriginalReplay {
 
 /**
  * Applies the records of a log to a store, in order (spec §10.2, B-34). Applying the same log again changes nothing, so
- * it does not matter whether the snapshot already had some of it.
+ * it does not matter whether the snapshot already had all of it. (This needs what holds for every log of the original:
+ * ids are not registered twice, and nothing is said about one before.)
  *
  * Other than the original: the backbone exists before the first record, so that every node is on it; a node that
  * deregisters leaves its key and owner index behind, as it does on a live server, so that it can come back under its

@@ -162,7 +162,7 @@ function isRecordStart(log: Buffer, start: number): boolean {
  * does is proof enough: text inside of a record can't look like one, because quotes are escaped there.
  */
 function nextIntact(log: Buffer, from: number, until: number): number | undefined {
-  const stretch = log.subarray(0, until);
+  const stretch = log.subarray(0, until + lengthBytes + recordStart.length - 1);
   let at = from + lengthBytes - 1;
   for (;;) {
     at = stretch.indexOf(recordStart, at + 1);

@@ -18,7 +18,7 @@ export class RawChecksum {
     if (chunk.length >= tailBytes) {
       this.#hash.update(this.#tail);
       this.#hash.update(chunk.subarray(0, chunk.length - tailBytes));
-      this.#tail = chunk.slice(chunk.length - tailBytes);
+      this.#tail = new Uint8Array(chunk.subarray(chunk.length - tailBytes));
       return;
     }
     const joined = Buffer.concat([this.#tail, chunk]);
