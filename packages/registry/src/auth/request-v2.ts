@@ -22,7 +22,8 @@ const noncePattern = /^[A-Za-z0-9_-]{16,64}$/;
 
 /**
  * The canonical text of a request: keys in the order of their code units, no white space, numbers and strings as
- * `JSON.stringify` writes them, without `signature`, `signature_v2` and `admin_token` at the top level.
+ * `JSON.stringify` writes them, without `signature`, `signature_v2` and `admin_token` at the top level. The message
+ * must be one that `decodeMessage` made, which bounds its depth.
  */
 export function canonicalRequest(message: RequestFields): string {
   return canonicalObject(message, unsignedFields);

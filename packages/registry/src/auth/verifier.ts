@@ -10,6 +10,7 @@
  * as overloaded and never reported as invalid. Only success is remembered.
  */
 import { verify } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { Random } from '@muster/core';
 import { authErrors } from './errors.ts';
 import { Fifo } from './fifo.ts';
@@ -267,7 +268,7 @@ export class SignatureVerifier {
     return this.#queued > 0 ? this.#dequeue() : undefined;
   }
 
-  #verifyOnPool(job: Job, key: NonNullable<ReturnType<PublicKeyCache['get']>>): void {
+  #verifyOnPool(job: Job, key: KeyObject): void {
     const { bytes } = job;
     const signature = bytes.subarray(PUBLIC_KEY_BYTES, PUBLIC_KEY_BYTES + SIGNATURE_BYTES);
     const message = bytes.subarray(PUBLIC_KEY_BYTES + SIGNATURE_BYTES);
