@@ -137,6 +137,21 @@ describe('connections', () => {
     expect(connect(admission, '203.0.113.5', LATER + 2_000_000)).toBe(staying);
   });
 
+  test('the address that is idle for longest is forgotten first', () => {
+    const admission = control({ maxIdleAddresses: 2 });
+    const visit = (host: string) => {
+      const state = connect(admission, host);
+      admission.release(state);
+      return state;
+    };
+    const first = visit('192.0.2.1');
+    const second = visit('192.0.2.2');
+    expect(visit('192.0.2.1')).toBe(first);
+    visit('192.0.2.3');
+    expect(visit('192.0.2.1')).toBe(first);
+    expect(visit('192.0.2.2')).not.toBe(second);
+  });
+
   test('connections and addresses are counted right under any history', () => {
     const event = fc.record({ host: fc.integer({ min: 0, max: 12 }), leave: fc.boolean() });
     fc.assert(
