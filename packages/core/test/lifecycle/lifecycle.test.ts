@@ -119,12 +119,12 @@ describe('lifecycle', () => {
 });
 
 describe('signals', () => {
-  async function run(signals: number, stop: string): Promise<number | null> {
+  async function run(signals: number, stop: string, echoMs = 0): Promise<number | null> {
     const program = `
       import { Lifecycle, silentLogger, stopOnSignals, systemTimers } from '@muster/core';
       const lifecycle = new Lifecycle({ timers: systemTimers, logger: silentLogger });
       lifecycle.add({ name: 'part', stop: ${stop} });
-      stopOnSignals(lifecycle);
+      stopOnSignals(lifecycle, { echoMs: ${echoMs} });
       await lifecycle.start();
       const timer = setInterval(() => {}, 1000);
       process.stdout.write('ready\\n');
@@ -152,6 +152,14 @@ describe('signals', () => {
   test('the second one ends the process at once', async () => {
     const stop = `() => { process.stdout.write('stopping\\n'); return new Promise(() => {}); }`;
     expect(await run(2, stop)).toBe(EXIT_CODES.terminated.code);
+  });
+
+  test('an echo of the first one is not a second', async () => {
+    const stop = `async () => {
+      process.stdout.write('stopping\\n');
+      await new Promise((resolve) => process.once('SIGTERM', () => setImmediate(resolve)));
+    }`;
+    expect(await run(2, stop, 60_000)).toBe(EXIT_CODES.ok.code);
   });
 });
 

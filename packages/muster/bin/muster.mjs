@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/**
+ * Starts the command line in this process, so that signals and exit codes are its own. In a checkout it runs the
+ * TypeScript source, with the sources of the workspace's packages; as an installed package, which holds no source, it
+ * runs the compiled program. It must load, and explain itself, on older versions of Node too.
+ */
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+
+const MINIMUM_NODE = 24;
+const USAGE_EXIT_CODE = 2;
+
+const major = Number(process.versions.node.split('.')[0]);
+if (major < MINIMUM_NODE) {
+  process.stderr.write(
+    `muster needs Node ${MINIMUM_NODE} or newer; this is ${process.versions.node}.\n` +
+      'In a checkout, run it through npm, which brings the right one: npm run muster -- <command>\n',
+  );
+  process.exit(USAGE_EXIT_CODE);
+}
+
+const module = await import('node:module');
+const source = new URL('../src/main.ts', import.meta.url);
+const isCheckout = existsSync(source);
+
+// Children and worker threads find the cache through the environment.
+process.env.NODE_COMPILE_CACHE ??= isCheckout
+  ? join(import.meta.dirname, '../../../node_modules/.cache/compile')
+  : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'muster', 'compile');
+module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
+
+if (isCheckout) {
+  module.registerHooks({
+    resolve: (specifier, context, next) =>
+      next(specifier, { ...context, conditions: ['muster-source', ...context.conditions] }),
+  });
+}
+
+const { main } = await import(isCheckout ? source.href : new URL('../dist/main.js', import.meta.url).href);
+process.exitCode = await main(process.argv.slice(2));
