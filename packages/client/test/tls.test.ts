@@ -1,50 +1,10 @@
-import { createHash, X509Certificate, webcrypto } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { RegistryClient } from '../src/index.ts';
 import { answering, FakeRegistry } from './fake-registry.ts';
+import { selfSigned } from './self-signed.ts';
 
-interface Certificate {
-  readonly key: string;
-  readonly cert: string;
-  readonly pin: string;
-}
-
-x509.cryptoProvider.set(webcrypto as Crypto);
-
-/** A self-signed certificate for `localhost`, as a registry generates one. */
-async function selfSigned(serialNumber: string): Promise<Certificate> {
-  const algorithm = { name: 'ECDSA', hash: 'SHA-256' };
-  const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
-    'sign',
-    'verify',
-  ]);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber,
-    name: 'CN=localhost',
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 3_600_000),
-    signingAlgorithm: algorithm,
-    keys,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }])],
-  });
-  const cert = certificate.toString('pem');
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return {
-    key: `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`,
-    cert,
-    pin: createHash('sha256').update(new X509Certificate(cert).raw).digest('hex'),
-  };
-}
-
-let ours: Certificate;
-let other: Certificate;
-
-beforeAll(async () => {
-  ours = await selfSigned('01');
-  other = await selfSigned('02');
-});
-
+const ours = selfSigned(1);
+const other = selfSigned(2);
 const script = answering({ get_key_info: { node_id: 7 } });
 const serve = async (): Promise<FakeRegistry> => await FakeRegistry.start(script, { tls: ours });
 

@@ -32,7 +32,7 @@ export interface LookupOptions extends CallOptions {
 export interface Registered extends WithRaw {
   readonly nodeId: number;
   readonly address: string;
-  readonly publicKey: Uint8Array | undefined;
+  readonly publicKey?: Uint8Array;
   /** Where the registry saw the connection come from. */
   readonly observedAddress?: string;
   /** What became of the hostname that was asked for: a bad or taken one does not fail the registration. */
@@ -63,7 +63,7 @@ export interface NodeFacts {
   readonly nodeId: number;
   readonly address: string;
   readonly networks: readonly number[];
-  readonly publicKey: Uint8Array | undefined;
+  readonly publicKey?: Uint8Array;
   readonly hostname?: string;
   readonly tags: readonly string[];
   readonly taskExec: boolean;

@@ -11,7 +11,7 @@ import { ListingCalls } from './listing.ts';
 export interface Rekeyed extends WithRaw {
   readonly nodeId: number;
   readonly address: string;
-  readonly publicKey: Uint8Array | undefined;
+  readonly publicKey?: Uint8Array;
 }
 
 /** The life of a key. */
@@ -283,12 +283,12 @@ export class KeyCalls extends ListingCalls {
 }
 
 function rekeyed(fields: Fields): Rekeyed {
-  return {
+  return compact<Rekeyed>({
     nodeId: fields.number('node_id'),
     address: fields.text('address'),
     publicKey: fields.key('public_key'),
     raw: rawOf(fields),
-  };
+  });
 }
 
 /** RFC 3339 in UTC with whole seconds. Throws REQUEST_INVALID. */
