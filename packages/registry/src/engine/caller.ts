@@ -76,5 +76,5 @@ export interface Caller {
   /** A valid admin token has come over this connection. */
   isAdmin: boolean;
   /** Whether another new key may be registered from this address; counts when it may. */
-  admitNewKey(nowMs: number): boolean;
+  admitNewKey(): boolean;
 }

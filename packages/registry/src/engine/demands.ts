@@ -1,5 +1,5 @@
 import { MusterError } from '@muster/core';
-import { canonicalRequest, matchesSecret, readRequestV2, requestV2Challenge } from '../auth/index.ts';
+import { matchesSecret, readRequestV2, requestV2Challenge } from '../auth/index.ts';
 import type { RegistryEvent } from '../model/events.ts';
 import { NodeFlag } from '../model/node-table.ts';
 import type { Call, Demand, Operation, Proof } from '../operations/operation.ts';
@@ -115,7 +115,7 @@ export class DemandMeter {
       caller.proofs.add(slot, call.now);
       return { signed: true, events };
     };
-    const strong = this.#strongSignature(operation, demand.node, key, call, caller);
+    const strong = this.#strongSignature(operation, demand.node, demand.node, key, call, caller);
     if (strong !== undefined) {
       const isKnown = state.nodes.has(slot, NodeFlag.requiresV2);
       const events: RegistryEvent[] = isKnown
@@ -144,7 +144,9 @@ export class DemandMeter {
   ): MetDemands | Promise<MetDemands> {
     const settle = (ok: boolean): MetDemands =>
       ok ? { signed: true } : refuse('auth_signature', demand.texts.failed);
-    const strong = this.#strongSignature(operation, 0, demand.key, call, caller);
+    // A key that is not registered has no node id: its nonces are kept under a number beyond all of them.
+    const owner = 2 ** 32 + Buffer.from(demand.key).readUInt32BE(0);
+    const strong = this.#strongSignature(operation, 0, owner, demand.key, call, caller);
     if (strong !== undefined) return after(strong, settle);
     const slot = call.state.nodes.slotOfKey(demand.key);
     if (slot >= 0 && call.state.nodes.has(slot, NodeFlag.requiresV2)) {
@@ -159,6 +161,7 @@ export class DemandMeter {
   #strongSignature(
     operation: Operation,
     node: number,
+    nonceOwner: number,
     key: Uint8Array,
     call: Call,
     caller: Caller,
@@ -167,10 +170,10 @@ export class DemandMeter {
     const fields = asRefusal('auth_signature', () => readRequestV2(call.message));
     if (fields === undefined) return undefined;
     const { ts, nonce, signature } = fields;
-    asRefusal('auth_signature', () => nonces.check(node, ts, nonce, call.now));
-    const text = requestV2Challenge(operation.type, node, ts, nonce, canonicalRequest(call.message));
+    asRefusal('auth_signature', () => nonces.check(nonceOwner, ts, nonce, call.now));
+    const text = requestV2Challenge(operation.type, node, ts, nonce, call.message);
     return after(this.#verify(key, text, signature, caller), (ok) => {
-      if (ok) asRefusal('auth_signature', () => nonces.accept(node, ts, nonce, call.now));
+      if (ok) asRefusal('auth_signature', () => nonces.accept(nonceOwner, ts, nonce, call.now));
       return ok;
     });
   }

@@ -222,7 +222,7 @@ export class Engine {
       },
       isAdmin: (scope) => admin.permits(scope),
       adminName: () => admin.name,
-      admitNewKey: () => caller.admitNewKey(options.clock.now()),
+      admitNewKey: () => caller.admitNewKey(),
     };
   }
 

@@ -1,7 +1,7 @@
 import { urlError } from '../outbound/index.ts';
 import { validateExternalId, validateLength } from '../validation/index.ts';
 import { field } from './fields.ts';
-import { defineOperation } from './operation.ts';
+import { defineOperation, type Demand } from './operation.ts';
 import { refuse } from './refusal.ts';
 
 const adminToken = field.text('an admin token with the scope `identity`');
@@ -183,13 +183,13 @@ export const validateToken = defineOperation<typeof validateTokenFields>({
   emits: [],
   replies: { verified: 'bool', subject: 'when verified, as issuer', error: 'when not verified: why' },
   errors: ['token is required', 'no identity provider configured'],
-  demands({ state, request }) {
-    if (request.token === '') refuse('invalid_request', 'token is required');
-    if (state.identityProvider === undefined) refuse('not_configured', 'no identity provider configured');
-    return [
-      { kind: 'admin', scope: 'identity' },
-      { kind: 'provider-token', token: request.token },
-    ];
+  demands(call) {
+    const admin: Demand = { kind: 'admin', scope: 'identity' };
+    // Strangers must not learn whether a provider is configured.
+    if (!call.isAdmin('identity')) return [admin];
+    if (call.request.token === '') refuse('invalid_request', 'token is required');
+    if (call.state.identityProvider === undefined) refuse('not_configured', 'no identity provider configured');
+    return [admin, { kind: 'provider-token', token: call.request.token }];
   },
   decide(_call, proof) {
     const result = proof.provider;

@@ -20,7 +20,7 @@ export const reportTrust = defineOperation<typeof pairFields>({
   breaker: 'registry.trust',
   standby: false,
   emits: ['trust.reported'],
-  replies: { trusted: 'whether the pair counts now' },
+  replies: {},
   errors: ['node %d: node not found', 'too many trust pairs (max %d)'],
   demands({ state, request }) {
     requireNode(state, request.node_id);
@@ -37,7 +37,7 @@ export const reportTrust = defineOperation<typeof pairFields>({
     const before = state.trust.trusted(by, peer);
     const bothSides = before || state.trust.declaredBy(peer, by);
     return {
-      reply: { trusted: bothSides },
+      reply: {},
       events: state.trust.declaredBy(by, peer) ? [] : [{ type: 'trust.reported', by, peer }],
       audit: [{ action: 'trust.created', nodeId: by, details: { peer, effective: bothSides } }],
     };

@@ -34,7 +34,7 @@ export class SessionHost {
     this.clock = options.clock;
     this.timers = options.timers;
     this.native = new NativeOperations(options.engine);
-    this.deadlines = new DeadlineWheel<Session>({ startMs: options.clock.now() });
+    this.deadlines = new DeadlineWheel<Session>({ startMs: options.clock.monotonic() });
   }
 
   get durableSeq(): number {
@@ -47,7 +47,7 @@ export class SessionHost {
 
   /** Takes a new connection; undefined when it is refused and must be closed without a reply. */
   accept(sink: StreamSink, source: PeerAddress): Session | undefined {
-    const verdict = this.admission.admitConnection(source.address, this.clock.now());
+    const verdict = this.admission.admitConnection(source.address, this.clock.monotonic());
     if (!verdict.admitted) return undefined;
     const session = new Session(this, sink, source, verdict.state);
     this.#sessions.add(session);
@@ -78,7 +78,7 @@ export class SessionHost {
 
   /** To be called about every {@link DeadlineWheel.tickMs}. */
   tick(): void {
-    const now = this.clock.now();
+    const now = this.clock.monotonic();
     this.deadlines.advance(now, (session) => session.deadlinePassed(now));
   }
 }

@@ -83,12 +83,12 @@ export class Session implements Caller {
     this.#admission = admission;
     this.proofs = new Proofs(host.engine.state.nodes);
     this.#replies = new ReplyQueue();
-    const now = host.clock.now();
+    const now = host.clock.monotonic();
     this.#deadline = host.deadlines.add(this, now + host.limits.headerTimeoutMs);
   }
 
-  admitNewKey(nowMs: number): boolean {
-    return this.#host.admission.admitRegistration(this.#admission, nowMs);
+  admitNewKey(): boolean {
+    return this.#host.admission.admitRegistration(this.#admission, this.#host.clock.monotonic());
   }
 
   /** Takes received bytes, which the caller may reuse afterwards. */
@@ -237,7 +237,7 @@ export class Session implements Caller {
 
   #nextDeadline(): number {
     const { limits, clock } = this.#host;
-    const now = clock.now();
+    const now = clock.monotonic();
     if (this.#sink.bufferedBytes > 0) return now + limits.writeTimeoutMs;
     if (this.#heldEnd === 0 || this.#blocked()) {
       this.#arrivalDeadline = 0;
@@ -289,8 +289,8 @@ export class Session implements Caller {
   }
 
   #messages(buffer: Buffer, start: number, end: number): number {
-    const nowMs = this.#host.clock.now();
-    const now = Math.floor(nowMs / 1000);
+    const nowMs = this.#host.clock.monotonic();
+    const now = Math.floor(this.#host.clock.now() / 1000);
     const isBinary = this.#mode === 'binary';
     let at = start;
     while (!this.#closed && !this.#blocked()) {
@@ -355,7 +355,7 @@ export class Session implements Caller {
     }
     if (readText(decoded.message, 'type') === 'subscribe_replication') return this.#noReplication();
     if (decoded.message['type'] === 'lookup' && !this.#admitJsonLookup(decoded.message['node_id'])) {
-      return this.#rateLimited(this.#host.clock.now());
+      return this.#rateLimited(this.#host.clock.monotonic());
     }
     const outcome = this.#host.engine.execute(decoded.message, this);
     if (!(outcome instanceof Promise)) return this.#answer(outcome);
@@ -365,7 +365,7 @@ export class Session implements Caller {
 
   #admitJsonLookup(nodeId: unknown): boolean {
     if (typeof nodeId !== 'number') return true;
-    return this.#host.admission.admitLookup(this.#admission, nodeId, this.#host.clock.now());
+    return this.#host.admission.admitLookup(this.#admission, nodeId, this.#host.clock.monotonic());
   }
 
   #noReplication(): void {
@@ -453,7 +453,7 @@ export class Session implements Caller {
   }
 
   #pauseFor(delayMs: number): void {
-    this.#pausedUntil = this.#host.clock.now() + delayMs;
+    this.#pausedUntil = this.#host.clock.monotonic() + delayMs;
     this.#pause();
     this.#host.timers.after(delayMs, () => {
       this.#pausedUntil = 0;

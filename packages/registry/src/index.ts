@@ -1,0 +1,16 @@
+export { Registry } from './registry.ts';
+export type { RegistryTopics } from './registry.ts';
+export type { ListenAddress, RegistryOptions, TlsSetting } from './service/options.ts';
+export { defaultLimits } from './model/limits.ts';
+export type { DirectoryLimits } from './model/limits.ts';
+export { defaultConnectionLimits } from './server/limits.ts';
+export type { ConnectionLimits } from './server/limits.ts';
+export { defaultPolicy } from './operations/policy.ts';
+export type { RegistryPolicy } from './operations/policy.ts';
+export { legacyOperations, operations, refusalCodes } from './operations/index.ts';
+export type { RefusalCode } from './operations/index.ts';
+export type { Operation } from './operations/operation.ts';
+export { KeyRing, createAdminToken, formatAdminTokenFile, parseAdminTokenFile } from './auth/index.ts';
+export type { AdminScope, AdminTokenEntry } from './auth/index.ts';
+export { copyStore, lockStore, logErrors, verifyLog } from './log/index.ts';
+export type { Durability, LoadProgress, RecoveryReport, VerifyReport } from './log/index.ts';

@@ -1,0 +1,78 @@
+import type { AdminIdentity } from '../auth/index.ts';
+import type { HttpDependencies } from '../http/index.ts';
+import type { Registry } from '../registry.ts';
+
+/** What the HTTP interface sees of a registry. */
+export function httpDependencies(registry: Registry, version: string): HttpDependencies {
+  const { clock, breakers, breakerFile, whitelistFile } = registry;
+  const audit = (
+    action: string,
+    name: string,
+    by: AdminIdentity,
+    details: Record<string, string> = {},
+  ): void => {
+    registry.engine?.options.onAudit({ action, details: { name, by: by.name, ...details } }, clock.now());
+  };
+  return {
+    clock,
+    logger: registry.logger,
+    adminTokens: registry.adminTokens,
+    health: () => ({
+      status: registry.status,
+      version,
+      uptimeSeconds: Math.floor((clock.now() - registry.startedAtMs) / 1000),
+      nodesOnline: registry.nodesOnline(),
+    }),
+    notReadyReason: () => {
+      if (registry.status === 'starting') return 'the store is being loaded';
+      if (registry.status === 'failed') return 'stopping';
+      return registry.store?.log.congested === true ? 'too many writes wait for the disk' : undefined;
+    },
+    metrics: () => registry.metrics.render(),
+    snapshotFigures: () => {
+      const stats = registry.store?.snapshots;
+      const log = registry.store?.logStats;
+      return {
+        snapshotsTotal: stats?.total ?? 0,
+        snapshotsFailed: stats?.failed ?? 0,
+        maxSnapshotDurationMs: stats?.maxDurationMs ?? 0,
+        lastSnapshotAtMs: stats?.lastAtMs,
+        lastSnapshotDurationMs: stats?.lastDurationMs ?? 0,
+        lastSnapshotSizeBytes: log?.lastSnapshot?.bytes ?? 0,
+        lastSnapshotStallMs: 0,
+        logSizeBytes: log?.logBytes ?? 0,
+        replicationSubscribers: 0,
+      };
+    },
+    writeSnapshot: async () => {
+      await registry.store?.writeSnapshot();
+    },
+    runtimeFigures: () => {
+      const state = registry.directory;
+      return {
+        nodes: state?.nodes.liveCount ?? 0,
+        tombstones: state?.nodes.tombstoneCount ?? 0,
+        networks: (state?.networks.size ?? 1) - 1,
+        connections: registry.sessions?.sessionCount ?? 0,
+        signatures_queued: registry.verifier.queued,
+        appended_seq: registry.store?.log.appendedSeq ?? 0,
+        durable_seq: registry.store?.log.durableSeq ?? 0,
+      };
+    },
+    breakers: {
+      list: () => breakers.list(),
+      set: async (name, state, reason, by) => {
+        await breakerFile.set(name, state, reason);
+        audit('breaker.set', name, by, { state, reason });
+      },
+      clear: async (name, by) => {
+        await breakerFile.clear(name);
+        audit('breaker.delete', name, by);
+      },
+    },
+    whitelist: {
+      entries: () => whitelistFile.current.entries,
+      replace: async (entries) => await whitelistFile.replace(entries),
+    },
+  };
+}
