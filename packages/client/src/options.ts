@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import type { Identity } from '@muster/core/identity';
+import { ipVersion } from './adapters/ip.ts';
 import { clientErrors } from './errors.ts';
 import { MAX_NODE_ID } from './wire/address.ts';
 import { type Encoding, MAX_FRAME_BYTES } from './wire/frames.ts';
@@ -238,7 +238,7 @@ function resolveAddress(options: RegistryClientOptions): { host: string; port: n
   }
   const match = /^(?:\[([^[\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(options.address);
   const host = match?.[1] ?? match?.[2];
-  if (match === null || host === undefined || (match[1] !== undefined && isIP(host) !== 6)) {
+  if (match === null || host === undefined || (match[1] !== undefined && ipVersion(host) !== 6)) {
     throw invalid('address must be host:port or [IPv6]:port');
   }
   return { host, port: integer('port', Number(match[3]), 0, 1, 65_535) };
@@ -255,7 +255,7 @@ function resolveTls(tls: false | TlsOptions, host: string): ResolvedTls | undefi
     ca: tls.ca,
     pin: tls.pin?.toLowerCase(),
     // A name is not sent for an IP address (RFC 6066).
-    servername: tls.servername ?? (isIP(host) === 0 ? host : undefined),
+    servername: tls.servername ?? (ipVersion(host) === 0 ? host : undefined),
   };
 }
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { answering, FakeRegistry } from './fake-registry.ts';
+import { selfSigned } from './self-signed.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -40,6 +41,16 @@ describe('a program with a client', () => {
     await using fake = await FakeRegistry.start(script);
     const output = await run(`
       const client = new RegistryClient({ address: '${fake.address}' });
+      console.log((await client.getKeyInfo(7)).nodeId);
+    `);
+    expect(output).toBe('7');
+  });
+
+  it('ends by itself with TLS too', async () => {
+    const tls = selfSigned(1);
+    await using fake = await FakeRegistry.start(script, { tls });
+    const output = await run(`
+      const client = new RegistryClient({ address: '${fake.address}', tls: { pin: '${tls.pin}' } });
       console.log((await client.getKeyInfo(7)).nodeId);
     `);
     expect(output).toBe('7');

@@ -31,6 +31,8 @@ export class Connection implements Link {
     socket.setTimeout(options.idleTimeoutMs, () => {
       if (this.#slots.length === 0) this.#fail(undefined);
     });
+    // It may have ended since it was opened, unheard.
+    if (socket.closed) process.nextTick(() => this.#closed());
     socket.unref();
     if (options.encoding === 'binary') this.#write(BINARY_PREAMBLE);
   }

@@ -62,6 +62,8 @@ export async function dial(options: ResolvedOptions, signal: AbortSignal): Promi
         }
       }
       settle();
+      // For an error that comes before the connection has its own listener.
+      socket.on('error', () => undefined);
       socket.setNoDelay(true);
       socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
       resolve(socket);

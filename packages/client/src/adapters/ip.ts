@@ -1,0 +1,1 @@
+export { isIP as ipVersion } from 'node:net';
