@@ -66,7 +66,7 @@ const findings: readonly Finding[] = [
   ...checkSize(sources, { files: LONG_FILES, functions: LONG_FUNCTIONS }),
   ...checkTests(sources),
   ...checkDependencies(manifests, texts.get('docs/DEPENDENCIES.md') ?? ''),
-  ...checkLockfile('package-lock.json', texts.get('package-lock.json') ?? ''),
+  ...checkLockfile('package-lock.json', texts.get('package-lock.json') ?? '{"packages":{}}'),
   ...checkTrackedText(texts, machineNames()),
 ];
 for (const { file, line, message } of findings) console.error(`${file}:${line}: ${message}`);

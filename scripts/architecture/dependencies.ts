@@ -1,3 +1,4 @@
+import { missingOptionalPackages } from '../lockfile/complete.ts';
 import type { Finding } from './source.ts';
 
 const SECTIONS = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
@@ -24,13 +25,20 @@ export function checkDependencies(
   return findings;
 }
 
-/** The lockfile names no place to fetch from: each installation uses the registry that it is set up for. */
+/**
+ * The lockfile names no place to fetch from, so that each installation uses the registry that it is set up for, and it
+ * holds every optional package, without which `npm ci` refuses it.
+ */
 export function checkLockfile(file: string, text: string): readonly Finding[] {
   const findings: Finding[] = [];
   text.split('\n').forEach((content, index) => {
     if (!/"resolved": "(https?|git)/.test(content)) return;
     findings.push({ file, line: index + 1, message: 'the lockfile holds the address of a registry' });
   });
+  for (const { name } of missingOptionalPackages(text)) {
+    const message = `the lockfile lacks ${name}; run: node scripts/complete-lockfile.ts`;
+    findings.push({ file, line: lineContaining(text, `"${name}"`), message });
+  }
   return findings;
 }
 

@@ -214,9 +214,15 @@ describe('dependencies', () => {
     ]);
   });
 
-  test('the lockfile holds no addresses', () => {
-    const text = '{\n"resolved": "https://host/a.tgz",\n"resolved": "packages/core"\n}';
-    expect(brief(checkLockfile('l', text))).toEqual(['l:2: the lockfile holds the address of a registry']);
+  test('the lockfile holds no addresses, and every optional package', () => {
+    const packages = {
+      'node_modules/a': { resolved: 'https://host/a.tgz', optionalDependencies: { 'a-linux-x64': '1.0.0' } },
+      'node_modules/b': { resolved: 'packages/b' },
+    };
+    expect(brief(checkLockfile('l', JSON.stringify({ packages }, undefined, 1)))).toEqual([
+      'l:4: the lockfile holds the address of a registry',
+      'l:6: the lockfile lacks a-linux-x64; run: node scripts/complete-lockfile.ts',
+    ]);
   });
 });
 
