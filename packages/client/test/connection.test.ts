@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { seededRandom } from '@muster/core/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { clientErrors, isTransient, RegistryClient, refusalOf } from '../src/index.ts';
 import { answering, binaryFrame, FakeRegistry, type Script } from './fake-registry.ts';
@@ -168,8 +169,9 @@ describe.each(encodings)('a connection, %s', (encoding) => {
   });
 
   it('survives a storm of disconnections', async () => {
+    const random = seededRandom(7);
     await using fake = await FakeRegistry.start((request, connection) => {
-      if (request.index % 3 === 0) connection.socket.destroy();
+      if (random.integer(3) === 0) connection.socket.destroy();
       else void echo(request, connection);
     });
     await using client = new RegistryClient({
@@ -183,7 +185,7 @@ describe.each(encodings)('a connection, %s', (encoding) => {
     const ids = Array.from({ length: 120 }, (_, index) => index + 1);
     const results = await Promise.all(ids.map((id) => client.getKeyInfo(id)));
     expect(results.map((result) => result.nodeId)).toEqual(ids);
-    expect(client.stats.opened).toBeGreaterThan(20);
+    expect(client.stats.opened).toBeGreaterThan(10);
   });
 
   it('comes back after the server was away', async () => {
