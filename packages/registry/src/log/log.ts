@@ -132,6 +132,7 @@ export class Log {
   #state: 'open' | 'closing' | 'closed' | 'failed' = 'open';
   #failure: MusterError | undefined;
   #closed: Promise<void> | undefined;
+  #snapshotting: Promise<void> | undefined;
   #syncTimer: TimerHandle | undefined;
   #batches = 0;
   #bytesWritten = 0;
@@ -216,7 +217,7 @@ export class Log {
   /**
    * Writes a snapshot: the state as of `seq`, in blocks that the caller makes as they are asked for. Appends go on
    * meanwhile. When it is durable, snapshots but the newest two are removed, and segments that neither needs.
-   * One at a time. A failure before the snapshot has its name leaves the log as it is.
+   * One at a time; closing the log breaks it off. A failure before the snapshot has its name leaves the log as it is.
    *
    * @throws SNAPSHOT_FAILED, LOG_FAILED, and whatever `blocks` throws, as the cause of SNAPSHOT_FAILED
    */
@@ -227,6 +228,19 @@ export class Log {
     this.#refuseUnlessOpen();
     if (source.seq > this.#appendedSeq)
       throw new RangeError(`snapshot of ${source.seq}, which was not appended`);
+    const written = this.#writeSnapshot(source);
+    // Closing waits for it; its failure is the caller's to handle.
+    this.#snapshotting = written.then(
+      () => undefined,
+      () => undefined,
+    );
+    return written;
+  }
+
+  async #writeSnapshot(source: {
+    readonly seq: number;
+    readonly blocks: Iterable<SnapshotBlock> | AsyncIterable<SnapshotBlock>;
+  }): Promise<SnapshotInfo> {
     const bytesBefore = this.#bytesSinceSnapshot;
     const temporary = await this.#snapshots.write(source);
     await this.#whenSynced(source.seq);
@@ -278,6 +292,8 @@ export class Log {
     this.#syncTimer?.cancel();
     if (this.#state === 'open') {
       this.#state = 'closing';
+      this.#snapshots.abort();
+      await this.#snapshotting;
       this.#requestSync();
       while (this.#pumping !== undefined) await this.#pumping;
     }
@@ -359,7 +375,7 @@ export class Log {
 
   async #run(): Promise<void> {
     do await this.#pump();
-    while (this.#queue.length > 0 && this.#failure === undefined);
+    while ((this.#queue.length > 0 || this.#syncWanted) && this.#failure === undefined);
     this.#pumping = undefined;
   }
 

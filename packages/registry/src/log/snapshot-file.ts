@@ -95,13 +95,14 @@ class SnapshotWriter {
   }
 }
 
-/** Writes a whole snapshot to a new file and syncs it. */
+/** Writes a whole snapshot to a new file and syncs it; stops with LOG_CLOSED once `aborted` says so. */
 export async function writeSnapshotFile(
   storage: Storage,
   timers: Timers,
   path: string,
   head: { readonly storeId: Buffer; readonly seq: number; readonly createdAt: number },
   blocks: Iterable<SnapshotBlock> | AsyncIterable<SnapshotBlock>,
+  aborted: () => boolean,
 ): Promise<SnapshotInfo> {
   const file = await storage.open(path, 'create');
   try {
@@ -112,7 +113,10 @@ export async function writeSnapshotFile(
       previous: undefined,
     });
     const writer = new SnapshotWriter(file, timers, header);
-    for await (const block of blocks) await writer.add(block);
+    for await (const block of blocks) {
+      if (aborted()) throw logErrors.create('LOG_CLOSED', 'the log was closed');
+      await writer.add(block);
+    }
     const { blocks: count, bytes } = await writer.end(head.seq);
     return { seq: head.seq, createdAt: head.createdAt, blocks: count, bytes };
   } finally {

@@ -34,6 +34,7 @@ export class SnapshotStore {
   #segments: ClosedSegment[];
   #currentSeq: number;
   #busy = false;
+  #aborted = false;
 
   constructor(
     options: { storage: Storage; clock: Clock; timers: Timers; directory: string },
@@ -71,6 +72,11 @@ export class SnapshotStore {
     this.#currentSeq = currentSeq;
   }
 
+  /** Breaks off the snapshot that is being written, at its next block. */
+  abort(): void {
+    this.#aborted = true;
+  }
+
   /** Writes and syncs a snapshot under a temporary name. @throws SNAPSHOT_FAILED, and then nothing is left of it */
   async write(source: {
     readonly seq: number;
@@ -85,7 +91,14 @@ export class SnapshotStore {
     try {
       const head = { storeId: this.#storeId, seq: source.seq, createdAt: this.#clock.now() };
       await removeIfThere(this.#storage, path);
-      const info = await writeSnapshotFile(this.#storage, this.#timers, path, head, source.blocks);
+      const info = await writeSnapshotFile(
+        this.#storage,
+        this.#timers,
+        path,
+        head,
+        source.blocks,
+        () => this.#aborted,
+      );
       return { path, info };
     } catch (cause) {
       this.#busy = false;

@@ -146,3 +146,11 @@ export function expectPrefix(
     `${where}: found ${JSON.stringify(found)} of ${JSON.stringify(appended)}, needed ${atLeast}`,
   );
 }
+
+/** Lets pending callbacks run until something is so. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (let turns = 0; !condition(); turns++) {
+    if (turns === 10_000) throw new Error(`waited in vain for ${condition.toString()}`);
+    await Promise.resolve();
+  }
+}
