@@ -1,6 +1,7 @@
 const CHUNK_BYTES = 1 << 20;
 const UNIT = 16;
 const UNITS_PER_CHUNK = CHUNK_BYTES / UNIT;
+const CHUNK_SHIFT = Math.log2(UNITS_PER_CHUNK);
 /** Blocks up to this many units come from chunks; larger ones get a buffer of their own. */
 const MAX_CLASS_UNITS = 256;
 /** References at and above this number name a buffer of its own. */
@@ -63,8 +64,8 @@ export class Arena {
       this.offset = 0;
     } else {
       const unit = reference - 1;
-      this.buffer = this.#chunks[Math.floor(unit / UNITS_PER_CHUNK)] as Buffer;
-      this.offset = (unit % UNITS_PER_CHUNK) * UNIT;
+      this.buffer = this.#chunks[unit >>> CHUNK_SHIFT] as Buffer;
+      this.offset = (unit & (UNITS_PER_CHUNK - 1)) * UNIT;
     }
   }
 }

@@ -55,6 +55,26 @@ export class HashIndex {
     this.#size++;
   }
 
+  /** Adds an entry unless a slot with the same key is indexed; answers that slot, or -1 when the entry was added. */
+  addIfAbsent(hash: number, slot: number, matches: (slot: number) => boolean): number {
+    const segment = hash >>> 26;
+    const hashes = this.#hashes[segment] as Uint32Array;
+    const slots = this.#slots[segment] as Int32Array;
+    const mask = slots.length - 1;
+    let i = hash & mask;
+    for (; slots[i] !== 0; i = (i + 1) & mask) {
+      const holder = (slots[i] as number) - 1;
+      if (hashes[i] === hash && matches(holder)) return holder;
+    }
+    hashes[i] = hash;
+    slots[i] = slot + 1;
+    const count = (this.#counts[segment] as number) + 1;
+    this.#counts[segment] = count;
+    this.#size++;
+    if (count * 4 > slots.length * 3) this.#grow(segment);
+    return -1;
+  }
+
   /** Removes the entry of exactly this hash and slot; answers whether it was there. */
   remove(hash: number, slot: number): boolean {
     const segment = hash >>> 26;
@@ -116,10 +136,17 @@ export class KeyedHash {
     return finish(hash, length);
   }
 
-  /** Hash of a text by its UTF-16 code units. */
+  /** Hash of a text: the same as that of its UTF-8 bytes. */
   text(text: string): number {
     let hash = this.#seed;
-    for (let i = 0; i < text.length; i++) hash = mix(hash, text.charCodeAt(i));
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) {
+        const bytes = Buffer.from(text);
+        return this.bytes(bytes, 0, bytes.length);
+      }
+      hash = mix(hash, unit);
+    }
     return finish(hash, text.length);
   }
 }

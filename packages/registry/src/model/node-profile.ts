@@ -109,17 +109,30 @@ export function decodeProfile(buffer: Buffer, offset: number): NodeProfile {
   return { networks, hostname, tags, realAddr, version, lanAddrs, owner, externalId, rare };
 }
 
+/** Where the indexed names of a profile are: set by {@link locateNames}. */
+export const names = { hostnameAt: 0, hostnameBytes: 0, ownerAt: 0, ownerBytes: 0 };
+
+/** Finds the indexed names of the profile at `offset` and notes them in {@link names}. No allocation. */
+export function locateNames(buffer: Buffer, offset: number): void {
+  let at = offset + 2 + 2 * (((buffer[offset] as number) << 8) | (buffer[offset + 1] as number));
+  names.hostnameBytes = buffer[at] as number;
+  names.hostnameAt = at + 1;
+  at = skipList(buffer, at + 1 + names.hostnameBytes);
+  at += 2 + (((buffer[at] as number) << 8) | (buffer[at + 1] as number));
+  at += 2 + (((buffer[at] as number) << 8) | (buffer[at + 1] as number));
+  at = skipList(buffer, at);
+  names.ownerBytes = ((buffer[at] as number) << 8) | (buffer[at + 1] as number);
+  names.ownerAt = at + 2;
+}
+
 /** Decodes only the indexed names of the profile at `offset`. */
 export function decodeNames(buffer: Buffer, offset: number): { hostname: string; owner: string } {
-  let at = offset + 2 + 2 * buffer.readUInt16BE(offset);
-  const hostLength = buffer[at] as number;
-  const hostname = hostLength === 0 ? '' : buffer.toString('utf8', at + 1, at + 1 + hostLength);
-  at = skipList(buffer, at + 1 + hostLength);
-  at += 2 + buffer.readUInt16BE(at);
-  at += 2 + buffer.readUInt16BE(at);
-  at = skipList(buffer, at);
-  const ownerLength = buffer.readUInt16BE(at);
-  return { hostname, owner: ownerLength === 0 ? '' : buffer.toString('utf8', at + 2, at + 2 + ownerLength) };
+  locateNames(buffer, offset);
+  const { hostnameAt, hostnameBytes, ownerAt, ownerBytes } = names;
+  return {
+    hostname: hostnameBytes === 0 ? '' : buffer.toString('utf8', hostnameAt, hostnameAt + hostnameBytes),
+    owner: ownerBytes === 0 ? '' : buffer.toString('utf8', ownerAt, ownerAt + ownerBytes),
+  };
 }
 
 /** Length in bytes of the profile at `offset`. */

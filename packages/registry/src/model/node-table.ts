@@ -3,6 +3,8 @@ import { Arena } from './arena.ts';
 import { HashIndex, KeyedHash } from './hash-index.ts';
 import {
   decodeNames,
+  locateNames,
+  names,
   decodeProfile,
   emptyProfile,
   encodeProfile,
@@ -321,9 +323,7 @@ export class NodeTable {
     this.flags[slot] = flags & ~NodeFlag.ownsHostname;
     this.#liveCount += isLive ? 1 : 0;
     this.#tombstones -= isLive ? 1 : 0;
-    const { owner } = this.#names(slot);
-    if (owner !== '') this.#takeOwner(slot, owner);
-    if ((flags & NodeFlag.ownsHostname) !== 0) this.takeHostname(slot);
+    this.#indexNames(slot, (flags & NodeFlag.ownsHostname) !== 0);
     return slot;
   }
 
@@ -332,8 +332,25 @@ export class NodeTable {
     return decodeNames(this.arena.buffer, this.arena.offset);
   }
 
+  /** Indexes the names of a restored profile from its bytes, without making texts of them. */
+  #indexNames(slot: number, holdsHostname: boolean): void {
+    this.locateProfile(slot);
+    const { buffer } = this.arena;
+    locateNames(buffer, this.arena.offset);
+    const { hostnameAt, hostnameBytes, ownerAt, ownerBytes } = names;
+    if (ownerBytes > 0) {
+      const hash = this.#hash.bytes(buffer, ownerAt, ownerBytes);
+      this.#byOwner.addIfAbsent(hash, slot, (other) => this.#names(other).owner === this.#names(slot).owner);
+    }
+    if (hostnameBytes === 0 || !holdsHostname) return;
+    const hash = this.#hash.bytes(buffer, hostnameAt, hostnameBytes);
+    const sameName = (other: number): boolean => this.#names(other).hostname === this.#names(slot).hostname;
+    if (this.#byHostname.addIfAbsent(hash, slot, sameName) >= 0) return;
+    this.flags[slot] = (this.flags[slot] as number) | NodeFlag.ownsHostname;
+  }
+
   #takeOwner(slot: number, owner: string): void {
-    if (this.slotOfOwner(owner) < 0) this.#byOwner.add(this.#hash.text(owner), slot);
+    this.#byOwner.addIfAbsent(this.#hash.text(owner), slot, (other) => this.#names(other).owner === owner);
   }
 
   #storeProfile(slot: number, encoded: Uint8Array): void {
@@ -358,7 +375,7 @@ export class NodeTable {
   #indexKey(slot: number, key: Uint8Array): void {
     this.#keys.set(key, slot * KEY_BYTES);
     this.flags[slot] = (this.flags[slot] as number) | NodeFlag.hasKey;
-    if (this.slotOfKey(key) < 0) this.#byKey.add(this.#hash.bytes(key, 0, KEY_BYTES), slot);
+    this.#byKey.addIfAbsent(this.#hash.bytes(key, 0, KEY_BYTES), slot, (other) => this.keyEquals(other, key));
   }
 
   #unindexKey(slot: number): void {
