@@ -85,7 +85,7 @@ export class SnapshotCapture {
     this.#state.trust.beforeChange = undefined;
   }
 
-  /** The blocks, each encoded when it is asked for. */
+  /** The blocks, each encoded when it is asked for; the bytes of one are good until the next but one is asked for. */
   *blocks(): Generator<SnapshotBlock> {
     yield { kind: BlockKind.meta, bytes: Buffer.from(JSON.stringify(this.#meta)) };
     yield* this.#nodeBlocks();
@@ -194,9 +194,10 @@ export function restoreBlock(state: Directory, kind: number, bytes: Buffer): voi
   }
 }
 
-/** Gathers small records into blocks. */
+/** Gathers small records into blocks. A block's bytes are used again for the block after the next one. */
 class BlockWriter {
-  buffer = Buffer.allocUnsafe(BLOCK_BYTES);
+  buffer: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  #other: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   readonly #kind: number;
   #length = 0;
 
@@ -216,7 +217,7 @@ class BlockWriter {
   reserve(length: number): number {
     const at = this.#length;
     if (at + length > this.buffer.length) {
-      const larger = Buffer.allocUnsafe((at + length) * 2);
+      const larger = Buffer.allocUnsafeSlow((at + length) * 2);
       this.buffer.copy(larger, 0, 0, at);
       this.buffer = larger;
     }
@@ -231,7 +232,7 @@ class BlockWriter {
 
   take(): SnapshotBlock {
     const block = { kind: this.#kind, bytes: this.buffer.subarray(0, this.#length) };
-    this.buffer = Buffer.allocUnsafe(BLOCK_BYTES);
+    [this.buffer, this.#other] = [this.#other, this.buffer];
     this.#length = 0;
     return block;
   }
