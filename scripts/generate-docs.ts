@@ -38,7 +38,7 @@ const families = await exported<ErrorFamily<string>>(
   'packages/*/src/**/*errors.ts',
   (value) => 'definitions' in value,
 );
-const settings = await exported<Settings>('packages/*/src/**/*settings.ts', isSettings);
+const settings = await exported<Settings>('packages/*/src/**/{*settings,settings/*}.ts', isSettings);
 const pages = {
   'registry-protocol.md': protocolPage(operations, legacyOperations),
   'errors.md': errorsPage(families),
