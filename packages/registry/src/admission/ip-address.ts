@@ -3,63 +3,18 @@
  * and an IPv6 host is known by its /64, of which one subscriber usually holds all 2^64 addresses.
  */
 
+import { parseIp as parseLiteral } from '../wire/ip.ts';
+
 /** An address: 2 words of 16 bits for IPv4, 8 for IPv6. */
 export type IpWords = readonly number[];
 
-const DECIMAL = /^(?:0|[1-9][0-9]{0,2})$/;
-const HEXADECIMAL = /^[0-9a-fA-F]{1,4}$/;
-
 /** Reads an address in text form; undefined when it is none. Leading zeros in IPv4 are refused: they are ambiguous. */
 export function parseIp(text: string): IpWords | undefined {
-  if (!text.includes(':')) return parseIpv4(text);
   const zone = text.indexOf('%');
-  const words = parseIpv6(zone === -1 ? text : text.slice(0, zone));
-  if (words === undefined) return undefined;
-  const mapped = words[5] === 0xffff && words.slice(0, 5).every((word) => word === 0);
-  return mapped ? words.slice(6) : words;
-}
-
-function parseIpv4(text: string): IpWords | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
-  const bytes: number[] = [];
-  for (const part of parts) {
-    const value = DECIMAL.test(part) ? Number(part) : 256;
-    if (value > 255) return undefined;
-    bytes.push(value);
-  }
-  const [a = 0, b = 0, c = 0, d = 0] = bytes;
-  return [(a << 8) | b, (c << 8) | d];
-}
-
-function parseIpv6(text: string): IpWords | undefined {
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const shortened = halves.length === 2;
-  const head = parseGroups(halves[0] ?? '', !shortened);
-  const tail = shortened ? parseGroups(halves[1] ?? '', true) : [];
-  if (head === undefined || tail === undefined) return undefined;
-  // "::" stands for at least one group.
-  const missing = 8 - head.length - tail.length;
-  if (shortened ? missing < 1 : missing !== 0) return undefined;
-  return [...head, ...Array.from({ length: missing }, () => 0), ...tail];
-}
-
-/** Groups of 16 bits; where the address ends, the last two may be written as an IPv4 address. */
-function parseGroups(text: string, atEnd: boolean): number[] | undefined {
-  if (text === '') return [];
-  const groups = text.split(':');
+  const bytes = parseLiteral(zone === -1 ? text : text.slice(0, zone))?.bytes;
+  if (bytes === undefined) return undefined;
   const words: number[] = [];
-  for (const [index, group] of groups.entries()) {
-    if (atEnd && index === groups.length - 1 && group.includes('.')) {
-      const embedded = parseIpv4(group);
-      if (embedded === undefined) return undefined;
-      words.push(...embedded);
-    } else {
-      if (!HEXADECIMAL.test(group)) return undefined;
-      words.push(Number.parseInt(group, 16));
-    }
-  }
+  for (let i = 0; i < bytes.length; i += 2) words.push(((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0));
   return words;
 }
 

@@ -10,7 +10,6 @@ export {
   PLAIN_ADMIN_TOKEN_NAME,
 } from './admin-tokens.ts';
 export type { AdminIdentity, AdminScope, AdminTokenEntry } from './admin-tokens.ts';
-export { challenges } from './challenges.ts';
 export {
   DEFAULT_BADGE_KEY_RING,
   DEFAULT_RECOVERY_KEY_RING,

@@ -6,6 +6,7 @@
  * memory: after a restart, requests signed before it are refused instead.
  */
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '@muster/core/identity';
 import { decodeStandardBase64 } from '../wire/index.ts';
 import { authErrors } from './errors.ts';
 
@@ -17,7 +18,6 @@ export const NONCE_MEMORY_SECONDS = 180;
 /** A parsed JSON request. */
 export type RequestFields = Readonly<Record<string, unknown>>;
 
-const unsignedFields: ReadonlySet<string> = new Set(['signature', 'signature_v2', 'admin_token']);
 const noncePattern = /^[A-Za-z0-9_-]{16,64}$/;
 
 /**
@@ -26,25 +26,8 @@ const noncePattern = /^[A-Za-z0-9_-]{16,64}$/;
  * must be one that `decodeMessage` made, which bounds its depth.
  */
 export function canonicalRequest(message: RequestFields): string {
-  return canonicalObject(message, unsignedFields);
-}
-
-function canonicalObject(fields: RequestFields, left: ReadonlySet<string> | undefined): string {
-  const members: string[] = [];
-  for (const key of Object.keys(fields).sort()) {
-    const value = fields[key];
-    if (value === undefined || left?.has(key) === true) continue;
-    members.push(`${JSON.stringify(key)}:${canonicalValue(value)}`);
-  }
-  return `{${members.join(',')}}`;
-}
-
-function canonicalValue(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalValue).join(',')}]`;
-  if (typeof value === 'object' && value !== null) {
-    return canonicalObject(value as RequestFields, undefined);
-  }
-  return JSON.stringify(value) ?? 'null';
+  const { signature: _signature, signature_v2: _signatureV2, admin_token: _adminToken, ...signed } = message;
+  return canonicalJson(signed);
 }
 
 /** The signed text of a version 2 request; `nodeId` is the acting node's, `ts` in unix seconds. */
