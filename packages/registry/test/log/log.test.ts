@@ -170,6 +170,21 @@ describe('segments and snapshots', () => {
     expect((await recovered(session.storage.restart())).state.texts).toEqual(session.state.texts);
   });
 
+  it('removes exactly the segments that end with the older snapshot or before', async () => {
+    const session = await opened({ segmentBytes: 1 });
+    for (let i = 1; i <= 5; i++) {
+      await session.log.whenDurable(session.append(1));
+      if (i === 2 || i === 4) await session.snapshot();
+    }
+    expect(names(session)).toEqual([
+      'log/0000000000000003.log',
+      'log/0000000000000004.log',
+      'log/0000000000000005.log',
+      'snapshots/0000000000000002.snap',
+      'snapshots/0000000000000004.snap',
+    ]);
+  });
+
   it('falls back on the older snapshot in a repair, without losing a record', async () => {
     const session = await opened({ segmentBytes: 300 });
     for (let i = 0; i < 5; i++) {

@@ -43,6 +43,16 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
 );
 
+/** Without the newest snapshot, the one before and the log still hold everything. */
+async function expectFallback(session: Session): Promise<void> {
+  const disk = session.storage.disk.crash({ data: 'kept', names: 'kept' });
+  const newest = disk.paths().findLast((path) => path.endsWith('.snap'));
+  if (newest === undefined) return;
+  disk.perform({ kind: 'remove', path: newest });
+  const without = await recovered(new FaultStorage({ disk, record: false }));
+  expect(without.state.texts).toEqual(session.state.texts);
+}
+
 async function step(session: Session, next: Action): Promise<Session> {
   switch (next.kind) {
     case 'append': {
@@ -70,6 +80,7 @@ async function step(session: Session, next: Action): Promise<Session> {
       const after = await recovered(session.storage.crash(mode), session.options);
       expectPrefix(after.state.texts, session.state.texts, session.durableSeq, JSON.stringify(next));
       expect(await verifyLog(after.storage, DIRECTORY)).toMatchObject({ ok: true });
+      await expectFallback(after);
       return after;
     }
     default: {
