@@ -1,0 +1,77 @@
+/** Gathers the declarations of the source and makes the reference pages of them. */
+import { globSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { ErrorFamily, Settings } from '@muster/core';
+import { legacyOperations, operations, Registry } from '@muster/registry';
+import { root } from '../packages.ts';
+import { errorsPage, httpPage, metricsPage, type OpenApi, protocolPage, settingsPage } from './pages.ts';
+
+/** Where the pages are. */
+export const REFERENCE_FOLDER = join(root, 'docs/reference');
+
+/** All reference pages by file name. Starts a registry in memory for a moment, to ask it for metrics and routes. */
+export async function referencePages(): Promise<Readonly<Record<string, string>>> {
+  const families = await exported<ErrorFamily<string>>(
+    'packages/*/src/**/*errors.ts',
+    (value) => 'definitions' in value,
+    'Errors',
+  );
+  const settings = await exported<Settings>('packages/*/src/**/*settings.ts', isSettings, 'Settings');
+  const { metrics, openApi } = await askRegistry();
+  return {
+    'registry-protocol.md': protocolPage(operations, legacyOperations),
+    'errors.md': errorsPage(families),
+    'settings.md': settingsPage(settings),
+    'metrics.md': metricsPage(metrics),
+    'http.md': httpPage(openApi),
+  };
+}
+
+/** What the modules that match `pattern` export and `is` recognises; `admissionErrors` becomes `registry: admission`. */
+async function exported<T>(
+  pattern: string,
+  is: (value: object) => boolean,
+  suffix: string,
+): Promise<ReadonlyMap<string, T>> {
+  const found = new Map<string, T>();
+  for (const file of globSync(join(root, pattern)).sort()) {
+    const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+    for (const [name, value] of Object.entries(module)) {
+      if (typeof value !== 'object' || value === null || !is(value)) continue;
+      const packageName = relative(join(root, 'packages'), file).split('/')[0] as string;
+      const subject = name.replace(new RegExp(`${suffix}$`), '');
+      const words = subject.replaceAll(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+      found.set(words === packageName ? packageName : `${packageName}: ${words}`, value as T);
+    }
+  }
+  return found;
+}
+
+function isSettings(value: object): boolean {
+  const entries: unknown[] = Object.values(value);
+  return (
+    entries.length > 0 &&
+    entries.every(
+      (entry) => typeof entry === 'object' && entry !== null && 'type' in entry && 'environment' in entry,
+    )
+  );
+}
+
+/** Metrics and routes of a registry that has one network, so that the metrics by network are there. */
+async function askRegistry(): Promise<{ readonly metrics: string; readonly openApi: OpenApi }> {
+  const anyPort = { host: '127.0.0.1', port: 0 };
+  const registry = await Registry.start({ listen: anyPort, http: anyPort });
+  try {
+    const network = { id: 1, name: 'fleet', joinRule: 'open', enterprise: false, creator: 0, at: 1 };
+    registry.engine?.commit([{ type: 'network.created', ...network }]);
+    const address = `http://127.0.0.1:${registry.httpPort}`;
+    const description = await fetch(`${address}/openapi.json`);
+    return {
+      metrics: await registry.metrics.render(),
+      openApi: (await description.json()) as OpenApi,
+    };
+  } finally {
+    await registry.stop();
+  }
+}
