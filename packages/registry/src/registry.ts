@@ -13,46 +13,30 @@ import {
   type Clock,
   type Logger,
   type Random,
-  type TimerHandle,
   type Timers,
 } from '@muster/core';
 import { AdmissionControl, WHITELIST_FILE_NAME, WhitelistFile } from './admission/index.ts';
-import {
-  AdminTokens,
-  DEFAULT_BADGE_KEY_RING,
-  DEFAULT_RECOVERY_KEY_RING,
-  KeyRing,
-  NonceWindow,
-  recommendedConcurrency,
-  SignatureVerifier,
-} from './auth/index.ts';
+import { AdminTokens, recommendedConcurrency, SignatureVerifier } from './auth/index.ts';
 import { BREAKER_FILE_NAME, BreakerFile, BreakerSet } from './breakers/index.ts';
-import { EngineMetrics } from './engine/engine-metrics.ts';
-import { Engine } from './engine/engine.ts';
+import type { Engine } from './engine/engine.ts';
 import { createHttpServer, type HttpServer, type ServiceStatus } from './http/index.ts';
 import { lockStore, type RecoveryReport, type StoreLock } from './log/index.ts';
 import { Directory } from './model/directory.ts';
 import type { RegistryEvent } from './model/events.ts';
 import { NodeFlag } from './model/node-table.ts';
 import { nodeOperatorFiles } from './operator-files/index.ts';
-import { type AuditNote } from './operations/index.ts';
-import { defaultPolicy } from './operations/policy.ts';
-import { Destinations, IdentityTokenValidator, SafeFetcher, verifyIdentityToken } from './outbound/index.ts';
+import type { AuditNote } from './operations/index.ts';
 import { defaultConnectionLimits } from './server/limits.ts';
 import { SessionHost } from './server/session-host.ts';
 import { TcpServer } from './server/tcp-server.ts';
 import { TlsMaterial } from './server/tls/index.ts';
 import { httpDependencies } from './service/http-dependencies.ts';
 import type { RegistryOptions } from './service/options.ts';
-import { Reaper } from './service/reaper.ts';
+import { makeEngine } from './service/make-engine.ts';
 import { declareMetrics } from './service/registry-metrics.ts';
-import { runSlices } from './service/slices.ts';
+import { startTasks } from './service/tasks.ts';
 import { RegistryStore } from './service/store.ts';
 
-const REAPER_INTERVAL_MS = 10_000;
-const LAST_SEEN_INTERVAL_MS = 60_000;
-const SNAPSHOT_CHECK_INTERVAL_MS = 1_000;
-const LIST_UNUSED_SECONDS = 60;
 const DEFAULT_STALE_THRESHOLD_MS = 30 * 60_000;
 
 /** What the registry tells the rest of the program. */
@@ -83,7 +67,6 @@ export class Registry {
   readonly random: Random;
   readonly staleThresholdMs: number;
   readonly #options: RegistryOptions;
-  readonly #intervals: TimerHandle[] = [];
   #status: ServiceStatus = 'starting';
   #state: Directory | undefined;
   #engine: Engine | undefined;
@@ -96,6 +79,7 @@ export class Registry {
   #port = 0;
   #httpPort = 0;
   #failed = false;
+  #stopTasks: () => void = () => {};
 
   private constructor(options: RegistryOptions) {
     this.#options = options;
@@ -210,7 +194,7 @@ export class Registry {
   /** Stops cleanly; harmless when repeated. */
   async stop(): Promise<void> {
     this.#status = 'failed';
-    for (const interval of this.#intervals.splice(0)) interval.cancel();
+    this.#stopTasks();
     await this.#server?.stopListening();
     if (this.#sessions !== undefined) await this.#drain();
     this.#server?.closeConnections();
@@ -235,7 +219,16 @@ export class Registry {
     await Promise.all([this.breakerFile.start(), this.whitelistFile.start()]);
     await this.#load();
     await this.#listen();
-    this.#startTimers();
+    this.#stopTasks = startTasks({
+      engine: this.#engine as Engine,
+      sessions: this.#sessions as SessionHost,
+      store: this.#store as RegistryStore,
+      breakers: this.breakers,
+      clock: this.clock,
+      timers: this.timers,
+      logger: this.logger,
+      staleThresholdMs: this.staleThresholdMs,
+    });
     this.#status = 'ok';
   }
 
@@ -272,7 +265,13 @@ export class Registry {
     );
     this.#store = store;
     this.#state = state;
-    const engine = this.#makeEngine(state, store);
+    const engine = makeEngine({
+      options,
+      registry: this,
+      state,
+      store,
+      onBroken: (error) => this.#fatal(error),
+    });
     this.#engine = engine;
     if (store.log.appendedSeq === 0 && options.standby !== true)
       engine.commit([backboneCreated(this.clock.now())]);
@@ -294,54 +293,6 @@ export class Registry {
       uptimeSeconds: () => (this.clock.now() - this.startedAtMs) / 1000,
     });
     this.metrics.addSource(processMetrics());
-  }
-
-  #makeEngine(state: Directory, store: RegistryStore): Engine {
-    const options = this.#options;
-    const engineMetrics = new EngineMetrics(this.metrics);
-    const fetcher = new SafeFetcher({
-      timers: this.timers,
-      destinations: Destinations.allowing(options.allowedDestinations ?? []),
-      ...(options.resolver === undefined ? {} : { resolve: options.resolver }),
-    });
-    const tokens = new IdentityTokenValidator(fetcher, {
-      allowSymmetricKeys: options.allowSymmetricTokens ?? false,
-    });
-    return new Engine({
-      state,
-      log: store.log,
-      clock: this.clock,
-      random: this.random,
-      policy: { ...defaultPolicy, ...options.policy },
-      verifier: this.verifier,
-      nonces: new NonceWindow({ startedAtSeconds: Math.floor(this.startedAtMs / 1000) }),
-      admins: this.adminTokens,
-      breakers: this.breakers,
-      badgeKeys: options.badgeKeys ?? KeyRing.parse(DEFAULT_BADGE_KEY_RING),
-      recoveryKeys: options.recoveryKeys ?? KeyRing.parse(DEFAULT_RECOVERY_KEY_RING),
-      outbound: {
-        verifyIdentityToken: (url, token) => verifyIdentityToken(fetcher, url, token),
-        validateToken: (provider, token, nowMs) => tokens.validate(token, provider, nowMs),
-      },
-      metrics: engineMetrics,
-      logger: this.logger,
-      slice: (steps) => runSlices(steps, this.clock, this.timers),
-      standby: options.standby ?? false,
-      onAudit: (note, atMs) => {
-        engineMetrics.countAudit(note.action);
-        this.bus.publish('audit.entry', { ...note, atMs });
-      },
-      onEvents: (events, lastSeq) => {
-        engineMetrics.countEvents(events);
-        this.bus.publish('registry.events', { events, lastSeq });
-      },
-      onBroken: (error) =>
-        this.#fatal(
-          new MusterError('STATE_BROKEN', 'an event could not be applied: memory and log differ', {
-            cause: error,
-          }),
-        ),
-    });
   }
 
   async #listen(): Promise<void> {
@@ -369,53 +320,6 @@ export class Registry {
     this.#server = server;
     const holder = server.tlsServer;
     if (holder !== undefined) this.#tls?.attach(holder);
-  }
-
-  #startTimers(): void {
-    const engine = this.#engine as Engine;
-    const sessions = this.#sessions as SessionHost;
-    const store = this.#store as RegistryStore;
-    const every = (intervalMs: number, task: () => Promise<unknown> | void, name: string): void => {
-      const run = async (): Promise<void> => {
-        try {
-          await task();
-        } catch (error) {
-          this.logger.error({ error, task: name }, 'a periodic task failed');
-        }
-      };
-      this.#intervals.push(this.timers.every(intervalMs, () => void run()));
-    };
-    const reaper = new Reaper(engine, this.clock, this.timers, Math.ceil(this.staleThresholdMs / 1000));
-    every(sessions.deadlines.tickMs, () => sessions.tick(), 'deadlines');
-    if (!engine.isStandby) every(REAPER_INTERVAL_MS, () => reaper.tick(), 'reaper');
-    let savedUntil = 0;
-    every(
-      LAST_SEEN_INTERVAL_MS,
-      async () => {
-        const heartbeats = this.#newestSignOfLife();
-        if (heartbeats === savedUntil) return;
-        savedUntil = heartbeats;
-        await store.writeLastSeen();
-      },
-      'last-seen',
-    );
-    every(
-      SNAPSHOT_CHECK_INTERVAL_MS,
-      async () => {
-        engine.lists.sweep(Math.floor(this.clock.now() / 1000) - LIST_UNUSED_SECONDS);
-        const snapshots = this.breakers.get('snapshot.write');
-        if (store.snapshotIsDue && !snapshots.isOpen) await store.writeSnapshot();
-      },
-      'snapshot',
-    );
-  }
-
-  #newestSignOfLife(): number {
-    const nodes = (this.#state as Directory).nodes;
-    let newest = 0;
-    for (let slot = 0; slot < nodes.usedSlots; slot++)
-      newest = Math.max(newest, nodes.lastSeen[slot] as number);
-    return newest;
   }
 
   /** Waits until everything that was decided is durable and its answers are out. */

@@ -188,7 +188,8 @@ export const validateToken = defineOperation<typeof validateTokenFields>({
     // Strangers must not learn whether a provider is configured.
     if (!call.isAdmin('identity')) return [admin];
     if (call.request.token === '') refuse('invalid_request', 'token is required');
-    if (call.state.identityProvider === undefined) refuse('not_configured', 'no identity provider configured');
+    if (call.state.identityProvider === undefined)
+      refuse('not_configured', 'no identity provider configured');
     return [admin, { kind: 'provider-token', token: call.request.token }];
   },
   decide(_call, proof) {

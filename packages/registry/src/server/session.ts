@@ -3,8 +3,8 @@ import {
   type AddressState,
   CHARGE_PAUSE,
   CHARGE_REFUSE,
-  CHARGE_SERVE,
   RATE_LIMITED_TEXT,
+  TOO_MANY_LOOKUPS_TEXT,
 } from '../admission/index.ts';
 import { type Caller, Proofs } from '../engine/caller.ts';
 import { Engine, type Outcome } from '../engine/engine.ts';
@@ -73,7 +73,17 @@ export class Session implements Caller {
   #paused = false;
   #pausedUntil = 0;
   #closed = false;
-  #unsentAtLastLook = 0;
+  /** What the peer sends is no longer looked at; the connection ends when its answers are out. */
+  #ending = false;
+  /** The peer sends nothing more, but may still read. */
+  #inputEnded = false;
+  /** The end has been sent. */
+  #ended = false;
+  #writtenBytes = 0;
+  /** When the peer must have taken some of what is unsent; 0 = nothing is unsent. */
+  #writeDeadline = 0;
+  /** Bytes that the network had taken when the deadline for writing was set. */
+  #takenBytes = 0;
   #deadline: number;
 
   constructor(host: SessionHost, sink: StreamSink, source: PeerAddress, admission: AddressState) {
@@ -84,7 +94,7 @@ export class Session implements Caller {
     this.proofs = new Proofs(host.engine.state.nodes);
     this.#replies = new ReplyQueue();
     const now = host.clock.monotonic();
-    this.#deadline = host.deadlines.add(this, now + host.limits.headerTimeoutMs);
+    this.#deadline = host.deadlines.add(this, now + host.limits.idleTimeoutMs);
   }
 
   admitNewKey(): boolean {
@@ -93,7 +103,7 @@ export class Session implements Caller {
 
   /** Takes received bytes, which the caller may reuse afterwards. */
   receive(chunk: Buffer, start: number, end: number): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#ending) return;
     if (this.#heldEnd > 0 || this.#blocked()) {
       this.#hold(chunk, start, end);
       if (this.#blocked()) this.#pause();
@@ -101,8 +111,14 @@ export class Session implements Caller {
       return;
     }
     const consumed = this.#process(chunk, start, end);
-    if (consumed < end && !this.#closed) this.#hold(chunk, consumed, end);
+    if (consumed < end && !this.#closed && !this.#ending) this.#hold(chunk, consumed, end);
     this.#settle();
+  }
+
+  /** The peer sends nothing more. What it asked is still answered, then the connection ends. */
+  inputEnded(): void {
+    this.#inputEnded = true;
+    this.#processHeld();
   }
 
   /** The network has taken what was queued. */
@@ -113,22 +129,23 @@ export class Session implements Caller {
   /** Sends the answers that had to wait for event `durableSeq`; false when more wait. */
   release(durableSeq: number): boolean {
     if (this.#closed) return true;
-    for (const piece of this.#replies.take(durableSeq)) this.#sink.write(piece);
+    for (const piece of this.#replies.take(durableSeq)) this.#write(piece);
     if (!this.#busy) this.#processHeld();
     return this.#replies.length === 0;
   }
 
-  /** Called by the wheel of deadlines. */
+  /** Called by the wheel of deadlines, which has forgotten this one. */
   deadlinePassed(nowMs: number): void {
     if (this.#closed) return;
     const { limits, deadlines } = this.#host;
     this.#deadline = deadlines.add(this, nowMs + limits.writeTimeoutMs);
-    const unsent = this.#sink.bufferedBytes;
-    if (unsent > 0) {
-      if (unsent === this.#unsentAtLastLook) return this.#sink.destroy();
-      this.#unsentAtLastLook = unsent;
-      return;
+    if (this.#writeDeadline !== 0) {
+      const unsent = this.#sink.bufferedBytes;
+      if (unsent > 0 && this.#writtenBytes - unsent === this.#takenBytes) return this.#sink.destroy();
+      this.#writeDeadline = 0;
+      return deadlines.move(this.#deadline, this.#nextDeadline());
     }
+    if (this.#ended) return this.#sink.destroy();
     if (this.#blocked()) return;
     const due = this.#nextDeadline();
     // What is awaited of the peer may have changed since the deadline was set.
@@ -207,12 +224,12 @@ export class Session implements Caller {
 
   #processHeld(): void {
     if (this.#processing || this.#closed) return;
-    if (this.#heldEnd > 0 && !this.#blocked()) {
+    if (this.#heldEnd > 0 && !this.#ending && !this.#blocked()) {
       const held = this.#held;
       const end = this.#heldEnd;
       const consumed = this.#process(held, 0, end);
       if (this.#closed) return;
-      if (consumed === end) {
+      if (consumed === end || this.#ending) {
         this.#held = NO_BYTES;
         this.#heldEnd = 0;
       } else if (consumed > 0) {
@@ -227,7 +244,10 @@ export class Session implements Caller {
   /** After a round: answers out, reading on or off, the next deadline. */
   #settle(): void {
     this.#flush();
-    if (this.#closed) return;
+    if (this.#closed || this.#ended) return;
+    if (this.#replies.length === 0 && (this.#ending || (this.#inputEnded && !this.#blocked()))) {
+      return this.#end();
+    }
     if (this.#paused && !this.#blocked()) {
       this.#paused = false;
       this.#sink.resume();
@@ -238,7 +258,17 @@ export class Session implements Caller {
   #nextDeadline(): number {
     const { limits, clock } = this.#host;
     const now = clock.monotonic();
-    if (this.#sink.bufferedBytes > 0) return now + limits.writeTimeoutMs;
+    const unsent = this.#sink.bufferedBytes;
+    if (unsent > 0) {
+      // Further answers do not move it: only a peer that takes some gets more time.
+      if (this.#writeDeadline === 0) {
+        this.#writeDeadline = now + limits.writeTimeoutMs;
+        this.#takenBytes = this.#writtenBytes - unsent;
+      }
+      return this.#writeDeadline;
+    }
+    this.#writeDeadline = 0;
+    if (this.#ended) return now + limits.writeTimeoutMs;
     if (this.#heldEnd === 0 || this.#blocked()) {
       this.#arrivalDeadline = 0;
       return now + limits.idleTimeoutMs;
@@ -269,7 +299,7 @@ export class Session implements Caller {
     const startedMs = this.#host.clock.monotonic();
     let at = start;
     if (this.#mode === 'preamble') at = this.#preamble(buffer, start, end);
-    if (this.#mode !== 'preamble') at = this.#messages(buffer, at, end);
+    if (this.#mode !== 'preamble' && !this.#ending) at = this.#messages(buffer, at, end);
     this.#host.native.countChunk(this.#host.clock.monotonic() - startedMs);
     this.#processing = false;
     return at;
@@ -293,7 +323,7 @@ export class Session implements Caller {
     const now = Math.floor(this.#host.clock.now() / 1000);
     const isBinary = this.#mode === 'binary';
     let at = start;
-    while (!this.#closed && !this.#blocked()) {
+    while (!this.#closed && !this.#ending && !this.#blocked()) {
       if (end - at < LENGTH_BYTES) break;
       const length = readU32At(buffer, at);
       if (length > this.#maxFrameBytes()) {
@@ -309,10 +339,10 @@ export class Session implements Caller {
         break;
       }
       at = bodyEnd;
-      if (verdict === CHARGE_REFUSE) this.#rateLimited(nowMs);
+      if (verdict === CHARGE_REFUSE)
+        this.#rateLimited(isBinary && buffer[bodyAt] !== OPCODE.jsonPassthrough, nowMs);
       else if (isBinary) this.#binaryFrame(buffer, bodyAt, bodyEnd, now, nowMs);
       else this.#jsonMessage(buffer.subarray(bodyAt, bodyEnd));
-      verdict satisfies typeof CHARGE_SERVE | typeof CHARGE_REFUSE;
     }
     return at;
   }
@@ -324,7 +354,7 @@ export class Session implements Caller {
   }
 
   #binaryFrame(buffer: Buffer, at: number, end: number, now: number, nowMs: number): void {
-    if (end === at) return this.#sink.destroy();
+    if (end === at) return this.#finish();
     const { native } = this.#host;
     const payload = end - at - 1;
     switch (buffer[at]) {
@@ -334,7 +364,7 @@ export class Session implements Caller {
       case OPCODE.lookup:
         if (payload < LOOKUP_REQUEST_BYTES) return this.refuseNative(lookupTooShortText(payload));
         if (!this.#host.admission.admitLookup(this.#admission, readU32At(buffer, at + 1), nowMs)) {
-          return this.refuseNative(RATE_LIMITED_TEXT);
+          return this.refuseNative(TOO_MANY_LOOKUPS_TEXT);
         }
         return native.lookup(this, buffer, at + 1);
       case OPCODE.resolve:
@@ -351,11 +381,13 @@ export class Session implements Caller {
     const decoded = decodeMessage(body);
     if (!decoded.ok) {
       if (this.#mode === 'binary') return this.refuseNative(decoded.error);
-      return this.#sink.destroy();
+      return this.#finish();
     }
     if (readText(decoded.message, 'type') === 'subscribe_replication') return this.#noReplication();
     if (decoded.message['type'] === 'lookup' && !this.#admitJsonLookup(decoded.message['node_id'])) {
-      return this.#rateLimited(this.#host.clock.monotonic());
+      const { admission, clock } = this.#host;
+      const retryAfterMs = admission.lookupRetryAfterMs(this.#admission, clock.monotonic());
+      return this.#refuseJson(new Refusal('rate_limited', TOO_MANY_LOOKUPS_TEXT, { retryAfterMs }));
     }
     const outcome = this.#host.engine.execute(decoded.message, this);
     if (!(outcome instanceof Promise)) return this.#answer(outcome);
@@ -371,30 +403,52 @@ export class Session implements Caller {
   #noReplication(): void {
     if (this.#mode === 'binary') return this.refuseNative('replication not supported over binary protocol');
     this.#send(Buffer.from('{"error":"replication not configured","type":"error"}'), 0);
-    this.#flush();
-    this.#sink.end();
+    this.#finish();
   }
 
-  #rateLimited(nowMs: number): void {
-    if (this.#mode === 'binary') return this.refuseNative(RATE_LIMITED_TEXT);
+  #rateLimited(isNative: boolean, nowMs: number): void {
+    if (isNative) return this.refuseNative(RATE_LIMITED_TEXT);
     const retryAfterMs = this.#host.admission.retryAfterMs(this.#admission, 1, nowMs);
-    this.#send(Engine.errorBody(new Refusal('rate_limited', RATE_LIMITED_TEXT, { retryAfterMs })), 0);
+    this.#refuseJson(new Refusal('rate_limited', RATE_LIMITED_TEXT, { retryAfterMs }));
+  }
+
+  #refuseJson(refusal: Refusal): void {
+    this.#send(Engine.errorBody(refusal), 0);
   }
 
   /** Larger than the protocol allows: closed without a reply, like the original. Larger than this peer may: told so. */
   #tooLarge(length: number): void {
-    if (length > MAX_FRAME_BYTES) return this.#sink.destroy();
+    if (length > MAX_FRAME_BYTES) return this.#finish();
     const text = `message too large: ${length} bytes (max ${this.#maxFrameBytes()})`;
     if (this.#mode === 'binary') return this.#refuseAndEnd(text);
-    this.#send(Engine.errorBody(new Refusal('frame_too_large', text)), 0);
-    this.#flush();
-    this.#sink.end();
+    this.#refuseJson(new Refusal('frame_too_large', text));
+    this.#finish();
   }
 
   #refuseAndEnd(text: string): void {
     this.refuseNative(text);
-    this.#flush();
+    this.#finish();
+  }
+
+  /** The end of what is read. Answers to what came before still go out, also those that wait for the disk. */
+  #finish(): void {
+    this.#ending = true;
+  }
+
+  /** Ends a connection whose answers are out; whoever got none has nothing to wait for. */
+  #end(): void {
+    this.#ended = true;
+    if (this.#writtenBytes === 0) return this.#sink.destroy();
     this.#sink.end();
+    if (this.#closed) return;
+    // What still comes is read and thrown away: closing over unread bytes could take the answers from the peer.
+    if (this.#paused) this.#sink.resume();
+    this.#host.deadlines.move(this.#deadline, this.#nextDeadline());
+  }
+
+  #write(bytes: Buffer): void {
+    this.#writtenBytes += bytes.length;
+    this.#sink.write(bytes);
   }
 
   #answer(outcome: Outcome): void {
@@ -420,7 +474,7 @@ export class Session implements Caller {
       return;
     }
     this.#flush();
-    for (const piece of pieces) this.#sink.write(piece);
+    for (const piece of pieces) this.#write(piece);
   }
 
   #headerBytes(): number {
@@ -446,10 +500,10 @@ export class Session implements Caller {
     const { output } = this.#host;
     if (output.length > 0) {
       const bytes = output.take();
-      if (!this.#closed) this.#sink.write(bytes);
+      if (!this.#closed) this.#write(bytes);
     }
     if (this.#replies.length === 0 || this.#closed) return;
-    for (const piece of this.#replies.take(this.#host.durableSeq)) this.#sink.write(piece);
+    for (const piece of this.#replies.take(this.#host.durableSeq)) this.#write(piece);
   }
 
   #pauseFor(delayMs: number): void {

@@ -20,7 +20,12 @@ export interface TcpServerOptions {
 
 /** A net.Socket whose connection can be handed to another one. */
 interface OwnedHandle {
-  _handle: object | null;
+  _handle: { readonly writeQueueSize?: number } | null;
+}
+
+/** How much of what was written is with the system. */
+interface WriteProgress extends OwnedHandle {
+  readonly _writableState?: { readonly writelen?: number };
 }
 
 /**
@@ -41,7 +46,9 @@ export class TcpServer {
     this.#server =
       options.tls === undefined
         ? createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#acceptPlain(socket))
-        : createTlsServer({ ...options.tls, noDelay: true }, (socket) => this.#acceptTls(socket));
+        : createTlsServer({ ...options.tls, noDelay: true, allowHalfOpen: true }, (socket) =>
+            this.#acceptTls(socket),
+          );
     if (options.tls !== undefined) {
       this.#server.on('tlsClientError', (error: Error) =>
         options.logger.debug({ error }, 'TLS handshake failed'),
@@ -100,6 +107,7 @@ export class TcpServer {
     let receive: (bytes: number) => void = () => {};
     const socket = new Socket({
       handle,
+      allowHalfOpen: true,
       onread: {
         buffer: this.#receiveBuffer,
         callback: (bytes: number) => {
@@ -107,7 +115,7 @@ export class TcpServer {
           return true;
         },
       },
-    } as ConstructorParameters<typeof Socket>[0]);
+    } as object);
     socket.setNoDelay(true);
     const session = this.#serve(socket);
     if (session === undefined) return;
@@ -129,6 +137,7 @@ export class TcpServer {
     }
     this.#sockets.add(socket);
     socket.on('drain', () => session.drained());
+    socket.on('end', () => session.inputEnded());
     socket.on('error', (error) =>
       this.#options.logger.debug({ code: errorCode(error) }, 'connection failed'),
     );
@@ -160,8 +169,14 @@ class SocketSink implements StreamSink {
     this.#socket = socket;
   }
 
+  /** The stream counts what it has handed to the system as unsent up to the last byte; the system knows better. */
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    const queued = this.#socket.writableLength;
+    if (queued === 0) return 0;
+    const { _handle, _writableState } = this.#socket as unknown as WriteProgress;
+    const handed = _writableState?.writelen;
+    const left = _handle?.writeQueueSize;
+    return handed === undefined || left === undefined ? queued : queued - handed + Math.min(left, handed);
   }
 
   write(data: Uint8Array): void {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { type Clock, type Logger, MusterError, type Random, type Storage, type Timers } from '@muster/core';
 import type { EventLog } from '../engine/engine.ts';
+import type { Log } from '../log/index.ts';
 import {
   type Durability,
   type LoadProgress,
-  Log,
   openLog,
   type RecoveryReport,
   type SnapshotInfo,
