@@ -1,0 +1,45 @@
+/** What a benchmark is asked to do. */
+export interface BenchmarkArguments {
+  readonly service: string;
+  /** Smaller and shorter, for a first look. */
+  readonly quick: boolean;
+  /** Print one JSON object and nothing else. */
+  readonly json: boolean;
+  /** Ids, or beginnings of ids, that are wanted; empty = all. */
+  readonly only: readonly string[];
+}
+
+export const USAGE = 'usage: npm run bench -- <service> [--quick] [--json] [--only id,id]';
+
+/** Reads the command line. Throws an error with a text for the user. */
+export function parseArguments(argv: readonly string[]): BenchmarkArguments {
+  let service: string | undefined;
+  let quick = false;
+  let json = false;
+  const only: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const argument = argv[i] as string;
+    if (argument === '--quick') quick = true;
+    else if (argument === '--json') json = true;
+    else if (argument === '--only') only.push(...idsOf(argv[++i]));
+    else if (argument.startsWith('--only=')) only.push(...idsOf(argument.slice('--only='.length)));
+    else if (argument.startsWith('-') || service !== undefined)
+      throw new Error(`unknown argument ${argument}\n${USAGE}`);
+    else service = argument;
+  }
+  if (service === undefined) throw new Error(USAGE);
+  if (!/^[a-z][a-z-]*$/.test(service)) throw new Error(`no benchmark for ${service}\n${USAGE}`);
+  return { service, quick, json, only };
+}
+
+/** Whether one of `ids` is wanted. */
+export function isWanted(only: readonly string[], ids: readonly string[]): boolean {
+  if (only.length === 0) return true;
+  return ids.some((id) => only.some((wanted) => id === wanted || id.startsWith(`${wanted}.`)));
+}
+
+function idsOf(text: string | undefined): readonly string[] {
+  const ids = (text ?? '').split(',').filter((id) => id !== '');
+  if (ids.length === 0) throw new Error(`--only needs ids\n${USAGE}`);
+  return ids;
+}

@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isWanted, parseArguments } from './harness/arguments.ts';
+import type { Benchmark, BenchmarkContext } from './harness/benchmark.ts';
+import { describeMachine } from './harness/machine.ts';
+import { formatJson, formatTable, type Result } from './harness/results.ts';
+
+/** Runs the benchmark of a service: see the README beside it. Standard output has the figures, nothing else. */
+async function main(argv: readonly string[]): Promise<void> {
+  const { service, quick, json, only } = parseArguments(argv);
+  const program = join(import.meta.dirname, service, 'index.ts');
+  if (!existsSync(program)) throw new Error(`no benchmark for ${service}`);
+  const { benchmark } = (await import(program)) as { readonly benchmark: Benchmark };
+  const results: Result[] = [];
+  const startedAt = performance.now();
+  const context: BenchmarkContext = {
+    quick,
+    report: (result) => void results.push(result),
+    progress: (text) => {
+      if (!process.stderr.isTTY && json) return;
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      process.stderr.write(`${seconds.padStart(6)} s  ${text}\n`);
+    },
+    wants: (...ids) => isWanted(only, ids),
+  };
+  await benchmark(context);
+  const shown = results.filter(({ id }) => isWanted(only, [id]));
+  const info = { command: `npm run bench -- ${argv.join(' ')}`, machine: describeMachine() };
+  process.stdout.write(`${json ? formatJson(shown, info) : formatTable(shown, info)}\n`);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
