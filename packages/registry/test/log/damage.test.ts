@@ -19,9 +19,13 @@ function storageWith(files: Files): FaultStorage {
   disk.perform({ kind: 'make-directory', path: `${DIRECTORY}/snapshots` });
   for (const [path, data] of files) {
     disk.perform({ kind: 'create', path });
-    disk.perform({ kind: 'write', path, file: disk.lookup(path) ?? -1, position: 0, data });
+    const file = disk.lookup(path) ?? -1;
+    disk.perform({ kind: 'write', path, file, position: 0, data });
+    disk.perform({ kind: 'sync', path, file });
   }
-  return new FaultStorage({ disk: disk.crash({ data: 'kept', names: 'kept' }), record: false });
+  disk.perform({ kind: 'sync-directory', path: `${DIRECTORY}/log` });
+  disk.perform({ kind: 'sync-directory', path: `${DIRECTORY}/snapshots` });
+  return new FaultStorage({ disk, record: false });
 }
 
 /** A store with segments before, between and behind two snapshots. */
