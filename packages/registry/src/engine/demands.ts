@@ -133,7 +133,13 @@ export class DemandMeter {
       const error = demand.texts?.invalid ?? `invalid signature encoding: ${decoded.error}`;
       return otherwise(new Refusal('auth_signature', error));
     }
-    return after(this.#verify(key, demand.challenge, decoded.signature, caller), (ok) => settle(ok, []));
+    const verdict = this.#verify(key, demand.challenge, decoded.signature, caller);
+    const isRepeat = !(verdict instanceof Promise);
+    return after(verdict, (ok) => {
+      const met = settle(ok, []);
+      if (ok) this.#engine.replays.note(slot, demand.node, caller.source, isRepeat);
+      return met;
+    });
   }
 
   #keySignature(

@@ -73,6 +73,7 @@ export class EngineMetrics {
   readonly trustReports: Counter;
   readonly trustRevocations: Counter;
   readonly keyRotations: Counter;
+  readonly suspectedReplays: Counter;
   readonly auditEvents: Counter;
   readonly #operation: (type: string) => OperationMetrics;
   readonly #audit: (action: string) => Counter;
@@ -116,6 +117,10 @@ export class EngineMetrics {
     this.deregistrations = registry.counter('pilot_deregistrations_total', 'Nodes that left.');
     this.trustReports = registry.counter('pilot_trust_reports_total', 'Trust reports.');
     this.trustRevocations = registry.counter('pilot_trust_revocations_total', 'Trust revocations.');
+    this.suspectedReplays = registry.counter(
+      'muster_signature_replays_suspected_total',
+      'Signatures used before that came from another address.',
+    );
     this.keyRotations = registry.counter('pilot_key_rotations_total', 'Keys rotated or recovered.');
   }
 

@@ -16,6 +16,7 @@ import { DemandMeter } from './demands.ts';
 import type { EngineMetrics, OperationMetrics } from './engine-metrics.ts';
 import type { NonceWindow } from '../auth/index.ts';
 import type { OutboundChecks } from './outbound-checks.ts';
+import { ReplayWatch } from './replay-watch.ts';
 
 /** What the engine needs of the log. */
 export interface EventLog {
@@ -77,6 +78,7 @@ export class Engine {
   readonly state: Directory;
   readonly lists: ListCache;
   readonly options: EngineOptions;
+  readonly replays: ReplayWatch;
   readonly #rows = new Map<string, Row>();
   readonly #demands: DemandMeter;
 
@@ -84,6 +86,8 @@ export class Engine {
     this.options = options;
     this.state = options.state;
     this.lists = new ListCache(options.state, () => options.policy.beaconAddress);
+    const { random, metrics, logger } = options;
+    this.replays = new ReplayWatch(options.state.nodes.capacity, random, metrics.suspectedReplays, logger);
     const rows = options.policy.legacyMessages ? [...operations, ...legacyOperations] : operations;
     for (const operation of rows) {
       this.#rows.set(operation.type, {

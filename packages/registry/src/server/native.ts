@@ -165,20 +165,21 @@ export class NativeOperations {
     if (nodes.has(slot, NodeFlag.requiresV2)) {
       return this.#refuse(session, tally, 'signature verification failed');
     }
-    const settle = (ok: boolean): void => {
+    const settle = (ok: boolean, isRepeat: boolean): void => {
       if (!ok || nodes.keyVersion[slot] !== version || !nodes.has(slot, NodeFlag.live)) {
         return this.#refuse(session, tally, 'signature verification failed');
       }
       tally.count++;
+      this.#engine.replays.note(slot, nodes.idOf(slot), session.source, isRepeat);
       then();
     };
     const { verifier } = this.#engine.options;
     const status = verifier.verifyWith(key, challenge, signature, session, (ok) =>
-      session.continueWith(() => settle(ok)),
+      session.continueWith(() => settle(ok, false)),
     );
     if (status === 'pending') session.waitForContinuation();
     else if (status === 'overloaded') this.#refuse(session, tally, BUSY_TEXT);
-    else settle(status === 'valid');
+    else settle(status === 'valid', true);
   }
 
   #answerHeartbeat(session: Session, slot: number, now: number): void {
