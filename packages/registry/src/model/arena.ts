@@ -17,6 +17,7 @@ export class Arena {
   #nextUnit = UNITS_PER_CHUNK;
   readonly #free: number[][] = Array.from({ length: MAX_CLASS_UNITS + 1 }, () => []);
   readonly #large = new Map<number, Buffer>();
+  readonly #freeLarge: number[] = [];
   #nextLarge = LARGE_BASE;
 
   /** The buffer and offset of the block found by the last call of {@link locate}. */
@@ -34,7 +35,8 @@ export class Arena {
   allocate(length: number): number {
     const units = Math.ceil(length / UNIT) || 1;
     if (units > MAX_CLASS_UNITS) {
-      const reference = this.#nextLarge++;
+      // References of released ones first: a large block that is rewritten for years must not use them up.
+      const reference = this.#freeLarge.pop() ?? this.#nextLarge++;
       if (reference > 0xffff_ffff) throw new RangeError('arena: references exhausted');
       this.#large.set(reference, Buffer.alloc(length));
       return reference;
@@ -53,8 +55,10 @@ export class Arena {
   /** Gives back the block of `length` bytes that `reference` names. */
   release(reference: number, length: number): void {
     if (reference === 0) return;
-    if (reference >= LARGE_BASE) this.#large.delete(reference);
-    else (this.#free[Math.ceil(length / UNIT) || 1] as number[]).push(reference);
+    if (reference >= LARGE_BASE) {
+      this.#large.delete(reference);
+      this.#freeLarge.push(reference);
+    } else (this.#free[Math.ceil(length / UNIT) || 1] as number[]).push(reference);
   }
 
   /** Points `buffer` and `offset` at the block; valid until the next call. No allocation. */
