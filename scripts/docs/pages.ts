@@ -174,14 +174,20 @@ export function settingsPage(groups: ReadonlyMap<string, Settings>): string {
   const sections = bySize.map(([name, settings], index) => {
     const parts = partsOf(settings, bySize.slice(0, index));
     const listed = new Set(parts.flatMap(([, part]) => Object.keys(part)));
-    const rows = describeFlags(settings)
-      .filter((flag) => !listed.has(flag.name) && !listed.has(flag.name.replace(/-file$/, '')))
-      .map((flag) => flagRow(settings, flag));
+    const flags = describeFlags(settings).filter(
+      (flag) => !listed.has(flag.name) && !listed.has(flag.name.replace(/-file$/, '')),
+    );
     const names = parts.map(([part]) => `*${part}*`).join(' and ');
     return [
       `## ${name}`,
-      ...(parts.length === 0 ? [] : [`Everything of ${names}${rows.length === 0 ? '.' : ', and:'}`]),
-      ...(rows.length === 0 ? [] : [table(['Flag', 'Environment', 'Default', 'Meaning'], rows)]),
+      ...(parts.length === 0 ? [] : [`Everything of ${names}${flags.length === 0 ? '.' : ', and:'}`]),
+      ...[...new Set(flags.map((flag) => flag.group))].flatMap((group) => [
+        `**${group}**`,
+        table(
+          ['Flag', 'Environment', 'Default', 'Meaning'],
+          flags.filter((flag) => flag.group === group).map((flag) => flagRow(settings, flag)),
+        ),
+      ]),
     ].join('\n\n');
   });
   return page(
