@@ -1,20 +1,12 @@
-import { EXIT_CODES } from '@muster/core';
-
-const USAGE = `muster <noun> <verb> [options]
-
-One program with which a fleet of peers calls its own roll.
-`;
+import { processIo } from './cli/process-io.ts';
+import { runCli } from './cli/run-cli.ts';
 
 /**
- * Runs the command line.
+ * Runs the command line in this process.
  *
  * @param args what follows the name of the program
  * @returns the exit code (`EXIT_CODES` of @muster/core)
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const [first] = args;
-  const isHelp = first === undefined || first === '--help' || first === 'help';
-  const stream = isHelp ? process.stdout : process.stderr;
-  stream.write(isHelp ? USAGE : `muster: there is no command ${JSON.stringify(first)}\n${USAGE}`);
-  return isHelp ? EXIT_CODES.ok.code : EXIT_CODES.usage.code;
+  return await runCli(args, processIo());
 }

@@ -1,0 +1,88 @@
+import { defineErrors, type ExitCodeName } from '@muster/core';
+
+/** The coded errors of the command line itself. */
+export const cliErrors = defineErrors({
+  USAGE: {
+    summary: 'The command line is not understood.',
+    hint: '`muster help` lists the commands, `muster help <command>` tells what one takes.',
+  },
+  DATA_NOT_FOUND: {
+    summary: 'The data folder holds no store.',
+    hint: 'Check the folder given with --data. `muster registry serve` makes a new one.',
+  },
+  DATA_UNUSABLE: {
+    summary: 'The data folder cannot be used as one.',
+    hint: 'Choose another folder with --data, or give yourself access to this one.',
+  },
+  DATA_OF_ORIGINAL: {
+    summary: 'The path is a store of the original, which has another format.',
+    hint: 'Import it once: muster registry import --from <its snapshot> --data <new folder>',
+  },
+  NOT_IN_THIS_VERSION: {
+    summary: 'A setting asks for something that this version does not do. Nothing was started.',
+    hint: 'Leave the setting out. CHANGELOG.md says when it comes.',
+  },
+  ADDRESS_IN_USE: { summary: 'Another program listens on the address.' },
+  ADDRESS_UNUSABLE: { summary: 'The address cannot be listened on.' },
+  FILE_UNUSABLE: { summary: 'A file that a setting names cannot be used.' },
+  NODE_UNKNOWN: {
+    summary: 'The command acts for a node, and its id is not known.',
+    hint: 'Run `muster nodes register` with this key and this registry first, or give the id with --node.',
+  },
+  ADMIN_TOKEN_MISSING: {
+    summary: 'The list of all nodes is for administrators.',
+    hint: 'Give --admin-token-file (with `npm start`: muster-data/admin-token), or list one network with --network.',
+  },
+  TARGET_EXISTS: {
+    summary: 'The target is there already, and is not overwritten.',
+    hint: 'Choose another one, or move it away.',
+  },
+  INTERRUPTED: { summary: 'Stopped on request before it was done.' },
+});
+
+/** Which exit code an error code of any part of the program leads to; see {@link exitCodeOf} of the core. */
+export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
+  USAGE: 'usage',
+  DATA_NOT_FOUND: 'notFound',
+  DATA_UNUSABLE: 'usage',
+  DATA_OF_ORIGINAL: 'usage',
+  NOT_IN_THIS_VERSION: 'usage',
+  ADDRESS_IN_USE: 'addressInUse',
+  ADDRESS_UNUSABLE: 'usage',
+  FILE_UNUSABLE: 'usage',
+  NODE_UNKNOWN: 'usage',
+  ADMIN_TOKEN_MISSING: 'usage',
+  TARGET_EXISTS: 'usage',
+  INTERRUPTED: 'interrupted',
+
+  LOG_CORRUPT: 'storeDamaged',
+  LOG_GAP: 'storeDamaged',
+  SNAPSHOT_CORRUPT: 'storeDamaged',
+  SIDE_FILE_CORRUPT: 'storeDamaged',
+  STORE_INCOMPLETE: 'storeDamaged',
+  STORE_FOREIGN: 'storeDamaged',
+  STORE_LOCKED: 'storeLocked',
+  LOG_FAILED: 'diskFailed',
+  COPY_TARGET: 'usage',
+
+  tls_keypair_unusable: 'usage',
+  invalid_admin_token_file: 'usage',
+  invalid_key_ring: 'usage',
+  invalid_destination: 'usage',
+
+  OPTIONS_INVALID: 'usage',
+  REQUEST_INVALID: 'usage',
+  CREDENTIAL_MISSING: 'usage',
+  CONNECT_FAILED: 'unreachable',
+  CONNECTION_LOST: 'unreachable',
+  TIMEOUT: 'unreachable',
+  TLS_FAILED: 'unreachable',
+  PIN_MISMATCH: 'unreachable',
+  PROTOCOL: 'unreachable',
+  REGISTRY_REFUSED: 'refused',
+
+  KEY_FILE_NOT_FOUND: 'notFound',
+  KEY_FILE_EXISTS: 'usage',
+  KEY_FILE_PERMISSIONS: 'usage',
+  KEY_FILE_INVALID: 'usage',
+};
