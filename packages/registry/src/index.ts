@@ -13,4 +13,14 @@ export type { Operation } from './operations/operation.ts';
 export { KeyRing, createAdminToken, formatAdminTokenFile, parseAdminTokenFile } from './auth/index.ts';
 export type { AdminScope, AdminTokenEntry } from './auth/index.ts';
 export { copyStore, lockStore, logErrors, verifyLog } from './log/index.ts';
-export type { Durability, LoadProgress, RecoveryReport, VerifyReport } from './log/index.ts';
+export type {
+  CopyReport,
+  Durability,
+  LoadProgress,
+  RecoveryReport,
+  Repair,
+  VerifyProblem,
+  VerifyReport,
+} from './log/index.ts';
+export { verifyStore } from './service/verify-store.ts';
+export type { StoreContents, StoreVerification, VerifyStoreOptions } from './service/verify-store.ts';
