@@ -307,7 +307,10 @@ export class NodeTable {
     const { hostname } = this.#names(slot);
     const holder = this.slotOfHostname(hostname);
     if (hostname === '' || holder === slot) return;
-    if (holder >= 0) this.releaseHostname(holder);
+    if (holder >= 0) {
+      this.beforeChange?.(holder);
+      this.releaseHostname(holder);
+    }
     this.#byHostname.add(this.#hash.text(hostname), slot);
     this.flags[slot] = (this.flags[slot] as number) | NodeFlag.ownsHostname;
   }
