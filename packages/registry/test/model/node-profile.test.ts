@@ -79,6 +79,6 @@ it('begins with what a binary lookup reply wants', () => {
     tags: ['x', 'yz'],
     realAddr: '1.2.3.4:5',
   };
-  const head = Buffer.from([0, 2, 0, 0, 0, 5, 2, 97, 98, 2, 1, 120, 2, 121, 122, 0, 9]);
-  expect(encodeProfile(profile).subarray(0, head.length)).toEqual(head);
+  const head = Buffer.from([0, 2, 0, 0, 0, 5, 1, 7, 2, 97, 98, 2, 1, 120, 2, 121, 122, 0, 9]);
+  expect(encodeProfile(profile, Buffer.from([7])).subarray(0, head.length)).toEqual(head);
 });
