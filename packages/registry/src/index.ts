@@ -10,7 +10,13 @@ export type { RegistryPolicy } from './operations/policy.ts';
 export { legacyOperations, operations, refusalCodes } from './operations/index.ts';
 export type { RefusalCode } from './operations/index.ts';
 export type { Operation } from './operations/operation.ts';
-export { KeyRing, createAdminToken, formatAdminTokenFile, parseAdminTokenFile } from './auth/index.ts';
+export {
+  ADMIN_SCOPES,
+  KeyRing,
+  createAdminToken,
+  formatAdminTokenFile,
+  parseAdminTokenFile,
+} from './auth/index.ts';
 export type { AdminScope, AdminTokenEntry } from './auth/index.ts';
 export { copyStore, lockStore, logErrors, verifyLog } from './log/index.ts';
 export type {
@@ -24,3 +30,4 @@ export type {
 } from './log/index.ts';
 export { verifyStore } from './service/verify-store.ts';
 export type { StoreContents, StoreVerification, VerifyStoreOptions } from './service/verify-store.ts';
+export { STORE_SIDE_FILES } from './service/side-files.ts';

@@ -64,6 +64,12 @@ export interface RecoveryReport {
   readonly logMs: number;
 }
 
+/** What else may be opened. */
+export interface OpenConditions {
+  /** Open a store that is marked as unfinished: for the one who is still filling it. @default false */
+  readonly unfinished?: boolean;
+}
+
 function foreignError(layout: Layout): MusterError {
   const [file] = layout.foreign;
   return logErrors.create('STORE_FOREIGN', `${file} is not part of the store`, {
@@ -72,9 +78,9 @@ function foreignError(layout: Layout): MusterError {
 }
 
 /** Lists a store, refusing one that must not be touched. Changes nothing. */
-async function inspect(options: LogOptions): Promise<Layout> {
+async function inspect(options: LogOptions & OpenConditions): Promise<Layout> {
   const layout = await readLayout(options.storage, options.directory);
-  if (layout.incomplete) {
+  if (layout.incomplete && options.unfinished !== true) {
     throw logErrors.create('STORE_INCOMPLETE', `${options.directory} is an unfinished copy`, {
       details: { directory: options.directory },
     });
@@ -196,7 +202,7 @@ async function prepareDirectories(options: LogOptions, layout: Layout): Promise<
  * @throws LOG_CORRUPT, LOG_GAP, SNAPSHOT_CORRUPT, STORE_VERSION, STORE_FOREIGN, STORE_INCOMPLETE; errors of the system
  */
 export async function openLog(
-  options: LogOptions,
+  options: LogOptions & OpenConditions,
   restore: Restore,
 ): Promise<{ log: Log; report: RecoveryReport }> {
   let layout = await inspect(options);

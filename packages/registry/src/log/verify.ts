@@ -108,7 +108,10 @@ class Verification {
     }
   }
 
-  /** Checks segments that don't take part in opening: the newest snapshot holds what they do, or damage cut them off. */
+  /**
+   * Checks segments that don't take part in opening: the newest snapshot holds what they do, or damage cut them off. A
+   * crash during the removal of old segments may leave holes before the older snapshot, which mean nothing.
+   */
   async checkApart(files: readonly SequencedFile[], next: SequencedFile | undefined): Promise<void> {
     for (const [index, file] of files.entries()) {
       try {
@@ -118,7 +121,9 @@ class Verification {
         this.#add(scan);
         const follower = files[index + 1] ?? next;
         const short = follower !== undefined && scan.lastSeq + 1 < follower.seq;
-        if (scan.end !== 'damaged' && !short) continue;
+        const needed = this.snapshots.at(-2)?.seq ?? 0;
+        const leftover = scan.end === 'rotated' && follower !== undefined && follower.seq <= needed + 1;
+        if (scan.end !== 'damaged' && (!short || leftover)) continue;
         const code = scan.end === 'rotated' || scan.end === 'closed' ? 'LOG_GAP' : 'LOG_CORRUPT';
         const toSeq = Math.max(scan.knownSeq, (follower?.seq ?? 0) - 1);
         const where = { offset: scan.endOffset, fromSeq: scan.lastSeq + 1, toSeq, fatal: false };
@@ -127,6 +132,15 @@ class Verification {
         this.#refused(error, file, false);
       }
     }
+  }
+
+  /** Checks that the log reaches back to the older snapshot, so that it can stand in for the newest. */
+  checkFallback(): void {
+    const [older, first] = [this.snapshots.at(-2), this.#layout.segments[0]];
+    if (older === undefined || first === undefined || first.seq <= older.seq + 1) return;
+    const reason = `the log does not reach back to the older snapshot, of ${older.seq}`;
+    const where = { offset: 0, fromSeq: older.seq + 1, toSeq: first.seq - 1, fatal: false };
+    this.problem('LOG_GAP', first.path, reason, where);
   }
 
   /** Checks the segments that opening would read. */
@@ -244,6 +258,7 @@ export async function verifyLog(
   const base = await check.checkSnapshots();
   const start = Math.max(0, firstNeeded(layout.segments, base.seq));
   await check.checkApart(layout.segments.slice(0, start), layout.segments[start]);
+  check.checkFallback();
   const log = await check.checkLog(base);
   const reached = start + (log?.scans.length ?? 0);
   await check.checkApart(layout.segments.slice(reached), undefined);

@@ -1,10 +1,11 @@
 /**
  * The cold part of a node: what lookups show and rarely changes. In memory it is one block of bytes whose first part
- * is laid out as the binary lookup reply wants it (spec 2.5), so that a lookup is two copies:
+ * is laid out as the binary lookup reply wants it (spec 2.5), so that a lookup is one copy. The key stands there too:
  *
  * | part | layout |
  * |---|---|
  * | networks | u16 BE count, count x u16 BE |
+ * | key | u8 + public key, length 0 when there is none |
  * | names | u8 + hostname, u8 tag count, tags as u8 + bytes |
  * | address | u16 BE + real_addr |
  * | rest | u16 BE + version, u8 count + LAN addresses as u8 + bytes, u16 BE + owner, u16 BE + external id |
@@ -54,14 +55,17 @@ export const emptyProfile: NodeProfile = {
 
 let scratch = Buffer.allocUnsafeSlow(4096);
 
-/** Encodes a profile into a scratch buffer that the next call overwrites. */
-export function encodeProfile(profile: NodeProfile): Buffer {
+/** Encodes a profile and the key of its node into a scratch buffer that the next call overwrites. */
+export function encodeProfile(profile: NodeProfile, key?: Uint8Array): Buffer {
   const rareText = hasMembers(profile.rare) ? JSON.stringify(profile.rare) : '';
   const needed = profileBound(profile, rareText);
   if (needed > scratch.length) scratch = Buffer.allocUnsafeSlow(needed * 2);
   const out = scratch;
   let at = out.writeUInt16BE(profile.networks.length, 0);
   for (const id of profile.networks) at = out.writeUInt16BE(id, at);
+  out[at++] = key?.length ?? 0;
+  if (key !== undefined) out.set(key, at);
+  at += key?.length ?? 0;
   at = writeShort(out, at, profile.hostname);
   out[at++] = profile.tags.length;
   for (const tag of profile.tags) at = writeShort(out, at, tag);
@@ -83,6 +87,7 @@ export function decodeProfile(buffer: Buffer, offset: number): NodeProfile {
   const networkCount = buffer.readUInt16BE(at);
   at += 2;
   for (let i = 0; i < networkCount; i++, at += 2) networks.push(buffer.readUInt16BE(at));
+  at += 1 + (buffer[at] as number);
   const short = (): string => {
     const length = buffer[at] as number;
     const text = buffer.toString('utf8', at + 1, at + 1 + length);
@@ -109,12 +114,23 @@ export function decodeProfile(buffer: Buffer, offset: number): NodeProfile {
   return { networks, hostname, tags, realAddr, version, lanAddrs, owner, externalId, rare };
 }
 
+/** Offset of the length byte in front of the key of the profile at `offset`. */
+export function keyOffset(buffer: Buffer, offset: number): number {
+  return offset + 2 + 2 * (((buffer[offset] as number) << 8) | (buffer[offset + 1] as number));
+}
+
+/** Offset of the hostname's length byte, behind the key. */
+export function namesOffset(buffer: Buffer, offset: number): number {
+  const key = keyOffset(buffer, offset);
+  return key + 1 + (buffer[key] as number);
+}
+
 /** Where the indexed names of a profile are: set by {@link locateNames}. */
 export const names = { hostnameAt: 0, hostnameBytes: 0, ownerAt: 0, ownerBytes: 0 };
 
 /** Finds the indexed names of the profile at `offset` and notes them in {@link names}. No allocation. */
 export function locateNames(buffer: Buffer, offset: number): void {
-  let at = offset + 2 + 2 * (((buffer[offset] as number) << 8) | (buffer[offset + 1] as number));
+  let at = namesOffset(buffer, offset);
   names.hostnameBytes = buffer[at] as number;
   names.hostnameAt = at + 1;
   at = skipList(buffer, at + 1 + names.hostnameBytes);
@@ -137,7 +153,7 @@ export function decodeNames(buffer: Buffer, offset: number): { hostname: string;
 
 /** Length in bytes of the profile at `offset`. */
 export function profileLength(buffer: Buffer, offset: number): number {
-  let at = offset + 2 + 2 * buffer.readUInt16BE(offset);
+  let at = namesOffset(buffer, offset);
   at += 1 + (buffer[at] as number);
   at = skipList(buffer, at);
   at += 2 + buffer.readUInt16BE(at);
@@ -161,7 +177,7 @@ function hasMembers(value: object): boolean {
 }
 
 function profileBound(profile: NodeProfile, rareText: string): number {
-  let bound = 64 + 2 * profile.networks.length + 3 * (profile.hostname.length + profile.realAddr.length);
+  let bound = 128 + 2 * profile.networks.length + 3 * (profile.hostname.length + profile.realAddr.length);
   bound += 3 * (profile.version.length + profile.owner.length + profile.externalId.length + rareText.length);
   for (const tag of profile.tags) bound += 1 + 3 * tag.length;
   for (const address of profile.lanAddrs) bound += 1 + 3 * address.length;

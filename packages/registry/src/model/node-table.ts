@@ -8,6 +8,7 @@ import {
   decodeProfile,
   emptyProfile,
   encodeProfile,
+  keyOffset,
   type NodeProfile,
   profileLength,
 } from './node-profile.ts';
@@ -71,7 +72,6 @@ export class NodeTable {
   /** Called with a slot before its stored state changes. */
   beforeChange: ((slot: number) => void) | undefined;
 
-  readonly #keys: Buffer;
   readonly #profiles: Uint32Array;
   readonly #byId = new U32Map();
   readonly #byKey = new HashIndex();
@@ -97,7 +97,6 @@ export class NodeTable {
     this.changedBy = new Float64Array(capacity);
     this.keyVersion = new Uint32Array(capacity);
     this.wheelNext = new Int32Array(capacity);
-    this.#keys = Buffer.from(new ArrayBuffer(capacity * KEY_BYTES));
     this.#profiles = new Uint32Array(capacity);
   }
 
@@ -159,21 +158,16 @@ export class NodeTable {
   }
 
   keyEquals(slot: number, key: Uint8Array): boolean {
-    const start = slot * KEY_BYTES;
-    return (
-      this.has(slot, NodeFlag.hasKey) && this.#keys.compare(key, 0, KEY_BYTES, start, start + KEY_BYTES) === 0
-    );
+    if (!this.has(slot, NodeFlag.hasKey)) return false;
+    const start = this.#locateKey(slot);
+    return this.arena.buffer.compare(key, 0, KEY_BYTES, start, start + KEY_BYTES) === 0;
   }
 
   /** The public key, or undefined for an imported node without one. The bytes are a view: copy to keep. */
   key(slot: number): Buffer | undefined {
     if (!this.has(slot, NodeFlag.hasKey)) return undefined;
-    return this.#keys.subarray(slot * KEY_BYTES, (slot + 1) * KEY_BYTES);
-  }
-
-  /** Copies the public key (zeros when there is none) to `target`. */
-  copyKey(slot: number, target: Uint8Array, at: number): void {
-    this.#keys.copy(target, at, slot * KEY_BYTES, (slot + 1) * KEY_BYTES);
+    const start = this.#locateKey(slot);
+    return this.arena.buffer.subarray(start, start + KEY_BYTES);
   }
 
   profile(slot: number): NodeProfile {
@@ -205,7 +199,7 @@ export class NodeTable {
     this.#byId.set(id, slot);
     this.flags[slot] = (this.flags[slot] as number) & NodeFlag.inWheel;
     this.#tombstones++;
-    if (key !== undefined) this.#indexKey(slot, key);
+    if (key !== undefined) this.#storeKey(slot, emptyProfile, key);
     return slot;
   }
 
@@ -257,7 +251,7 @@ export class NodeTable {
   setKey(slot: number, key: Uint8Array): void {
     this.beforeChange?.(slot);
     this.#unindexKey(slot);
-    this.#indexKey(slot, key);
+    this.#storeKey(slot, this.profile(slot), key);
     this.keyVersion[slot] = (this.keyVersion[slot] as number) + 1;
   }
 
@@ -284,7 +278,7 @@ export class NodeTable {
     if (before.owner !== profile.owner && before.owner !== '')
       this.#byOwner.remove(this.#hash.text(before.owner), slot);
     if (profile.hostname !== before.hostname) this.releaseHostname(slot);
-    this.#storeProfile(slot, encodeProfile(profile));
+    this.#storeProfile(slot, encodeProfile(profile, this.key(slot)));
     this.#setBadgeFlag(slot, profile.rare.badge !== undefined);
     if (profile.owner !== '' && profile.owner !== before.owner) this.#takeOwner(slot, profile.owner);
     if (takes) this.takeHostname(slot);
@@ -293,6 +287,7 @@ export class NodeTable {
   /** Frees the hostname for others; the profile keeps it as a wish for the node's return. */
   releaseHostname(slot: number): void {
     if (!this.has(slot, NodeFlag.ownsHostname)) return;
+    this.beforeChange?.(slot);
     this.#byHostname.remove(this.#hash.text(this.#names(slot).hostname), slot);
     this.flags[slot] = (this.flags[slot] as number) & ~NodeFlag.ownsHostname;
   }
@@ -307,6 +302,7 @@ export class NodeTable {
     const { hostname } = this.#names(slot);
     const holder = this.slotOfHostname(hostname);
     if (hostname === '' || holder === slot) return;
+    this.beforeChange?.(slot);
     if (holder >= 0) {
       this.beforeChange?.(holder);
       this.releaseHostname(holder);
@@ -316,16 +312,17 @@ export class NodeTable {
   }
 
   /**
-   * Puts back a slot as a snapshot describes it: flags, key and encoded profile; the number columns are the caller's.
-   * Answers the slot.
+   * Puts back a slot as a snapshot describes it: flags and encoded profile with the key; the number columns are the
+   * caller's. Answers the slot.
    */
-  restore(id: number, flags: number, key: Uint8Array, profile: Uint8Array): number {
-    const slot = this.insert(id, (flags & NodeFlag.hasKey) === 0 ? undefined : key);
+  restore(id: number, flags: number, profile: Uint8Array): number {
+    const slot = this.insert(id, undefined);
     this.#storeProfile(slot, profile);
     const isLive = (flags & NodeFlag.live) !== 0;
     this.flags[slot] = flags & ~NodeFlag.ownsHostname;
     this.#liveCount += isLive ? 1 : 0;
     this.#tombstones -= isLive ? 1 : 0;
+    if ((flags & NodeFlag.hasKey) !== 0) this.#indexKey(slot);
     this.#indexNames(slot, (flags & NodeFlag.ownsHostname) !== 0);
     return slot;
   }
@@ -375,17 +372,26 @@ export class NodeTable {
     this.flags[slot] = on ? flags | NodeFlag.hasBadge : flags & ~NodeFlag.hasBadge;
   }
 
-  #indexKey(slot: number, key: Uint8Array): void {
-    this.#keys.set(key, slot * KEY_BYTES);
+  #locateKey(slot: number): number {
+    this.locateProfile(slot);
+    return keyOffset(this.arena.buffer, this.arena.offset) + 1;
+  }
+
+  #storeKey(slot: number, profile: NodeProfile, key: Uint8Array): void {
+    this.#storeProfile(slot, encodeProfile(profile, key));
     this.flags[slot] = (this.flags[slot] as number) | NodeFlag.hasKey;
+    this.#indexKey(slot);
+  }
+
+  #indexKey(slot: number): void {
+    const key = this.key(slot) as Buffer;
     this.#byKey.addIfAbsent(this.#hash.bytes(key, 0, KEY_BYTES), slot, (other) => this.keyEquals(other, key));
   }
 
   #unindexKey(slot: number): void {
-    if (!this.has(slot, NodeFlag.hasKey)) return;
-    const start = slot * KEY_BYTES;
-    this.#byKey.remove(this.#hash.bytes(this.#keys, start, KEY_BYTES), slot);
-    this.#keys.fill(0, start, start + KEY_BYTES);
+    const key = this.key(slot);
+    if (key === undefined) return;
+    this.#byKey.remove(this.#hash.bytes(key, 0, KEY_BYTES), slot);
     this.flags[slot] = (this.flags[slot] as number) & ~NodeFlag.hasKey;
   }
 }

@@ -2,7 +2,7 @@ import { decodeProfile } from './node-profile.ts';
 import type { Directory } from './directory.ts';
 import type { IdentityProviderSettings } from './events.ts';
 import { Network, type NetworkProfile, type Role } from './network.ts';
-import { KEY_BYTES, STORED_FLAGS } from './node-table.ts';
+import { STORED_FLAGS } from './node-table.ts';
 import type { TrustEntry } from './trust-graph.ts';
 
 /** One block of a snapshot: a kind and bytes. */
@@ -15,7 +15,7 @@ export interface SnapshotBlock {
 export const BlockKind = { meta: 1, nodes: 2, network: 3, members: 4, trust: 5, carried: 6 } as const;
 
 const BLOCK_BYTES = 128 * 1024;
-const NODE_HEADER_BYTES = 4 + 2 + 4 + KEY_BYTES + 4 * 5 + 4;
+const NODE_HEADER_BYTES = 4 + 2 + 4 + 4 * 5 + 4;
 const MEMBERS_PER_BLOCK = 16_384;
 
 interface Meta {
@@ -244,14 +244,12 @@ function encodeNode(state: Directory, slot: number): Uint8Array {
   return bytes;
 }
 
-/** id, flags, last seen, key, created, rotated, rotations, expires, gone, length of the profile, profile. */
+/** id, flags, last seen, created, rotated, rotations, expires, gone, length of the profile, profile with the key. */
 function writeNode(state: Directory, slot: number, target: Buffer, start: number): void {
   const nodes = state.nodes;
   let at = target.writeUInt32BE(nodes.idOf(slot), start);
   at = target.writeUInt16BE((nodes.flags[slot] as number) & STORED_FLAGS, at);
   at = target.writeUInt32BE(nodes.lastSeen[slot] as number, at);
-  nodes.copyKey(slot, target, at);
-  at += KEY_BYTES;
   at = target.writeUInt32BE(nodes.createdAt[slot] as number, at);
   at = target.writeUInt32BE(nodes.rotatedAt[slot] as number, at);
   at = target.writeUInt32BE(nodes.rotateCount[slot] as number, at);
@@ -270,14 +268,12 @@ function restoreNodes(state: Directory, bytes: Buffer): void {
   while (at < bytes.length) {
     const id = bytes.readUInt32BE(at);
     const flags = bytes.readUInt16BE(at + 4);
-    const keyAt = at + 10;
-    const numbersAt = keyAt + KEY_BYTES;
+    const numbersAt = at + 10;
     const length = bytes.readUInt32BE(numbersAt + 20);
     const profileAt = numbersAt + 24;
     if (profileAt + length > bytes.length || nodes.slotOf(id) >= 0)
       throw new Error(`snapshot: node ${id} is damaged`);
-    const key = bytes.subarray(keyAt, keyAt + KEY_BYTES);
-    const slot = nodes.restore(id, flags, key, bytes.subarray(profileAt, profileAt + length));
+    const slot = nodes.restore(id, flags, bytes.subarray(profileAt, profileAt + length));
     nodes.lastSeen[slot] = bytes.readUInt32BE(at + 6);
     nodes.createdAt[slot] = bytes.readUInt32BE(numbersAt);
     nodes.rotatedAt[slot] = bytes.readUInt32BE(numbersAt + 4);

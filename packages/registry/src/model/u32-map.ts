@@ -8,19 +8,17 @@ function spread(key: number): number {
 
 /**
  * A map from a non-zero u32 to a slot number, without an object per entry: open addressing with linear probing in 64
- * segments that grow one by one, so that no single insertion copies more than a 64th of the table.
+ * segments that grow one by one, so that no single insertion copies more than a 64th of the table. Key and slot
+ * stand side by side, so that a look-up touches one line of the cache.
  */
 export class U32Map {
-  readonly #keys: Uint32Array[] = [];
-  readonly #values: Int32Array[] = [];
+  /** Key and slot of each place in turn; key 0 = free. */
+  readonly #segments: Uint32Array[] = [];
   readonly #counts = new Uint32Array(SEGMENTS);
   #size = 0;
 
   constructor() {
-    for (let i = 0; i < SEGMENTS; i++) {
-      this.#keys.push(new Uint32Array(FIRST_CAPACITY));
-      this.#values.push(new Int32Array(FIRST_CAPACITY));
-    }
+    for (let i = 0; i < SEGMENTS; i++) this.#segments.push(new Uint32Array(FIRST_CAPACITY * 2));
   }
 
   /** Number of entries. */
@@ -31,11 +29,11 @@ export class U32Map {
   /** The slot stored for `key`, or -1. */
   get(key: number): number {
     const hash = spread(key);
-    const keys = this.#keys[hash >>> 26] as Uint32Array;
-    const mask = keys.length - 1;
-    for (let i = (hash >>> 4) & mask; ; i = (i + 1) & mask) {
-      const found = keys[i];
-      if (found === key) return (this.#values[hash >>> 26] as Int32Array)[i] as number;
+    const places = this.#segments[hash >>> 26] as Uint32Array;
+    const mask = places.length - 1;
+    for (let i = (hash >>> 3) & mask & ~1; ; i = (i + 2) & mask) {
+      const found = places[i];
+      if (found === key) return places[i + 1] as number;
       if (found === 0) return -1;
     }
   }
@@ -45,61 +43,58 @@ export class U32Map {
     const hash = spread(key);
     const segment = hash >>> 26;
     const count = this.#counts[segment] as number;
-    if ((count + 1) * 4 > (this.#keys[segment] as Uint32Array).length * 3) this.#grow(segment);
-    const keys = this.#keys[segment] as Uint32Array;
-    const values = this.#values[segment] as Int32Array;
-    const mask = keys.length - 1;
-    let i = (hash >>> 4) & mask;
-    while (keys[i] !== 0 && keys[i] !== key) i = (i + 1) & mask;
-    if (keys[i] === 0) {
-      keys[i] = key;
+    // Places hold two numbers: three quarters full at 3/8 of the array's length.
+    if ((count + 1) * 8 > (this.#segments[segment] as Uint32Array).length * 3) this.#grow(segment);
+    const places = this.#segments[segment] as Uint32Array;
+    const i = freeOrSame(places, hash, key);
+    if (places[i] === 0) {
+      places[i] = key;
       this.#counts[segment] = count + 1;
       this.#size++;
     }
-    values[i] = slot;
+    places[i + 1] = slot;
   }
 
   /** Removes `key` if it is there. */
   delete(key: number): void {
     const hash = spread(key);
     const segment = hash >>> 26;
-    const keys = this.#keys[segment] as Uint32Array;
-    const values = this.#values[segment] as Int32Array;
-    const mask = keys.length - 1;
-    let hole = (hash >>> 4) & mask;
-    while (keys[hole] !== key) {
-      if (keys[hole] === 0) return;
-      hole = (hole + 1) & mask;
-    }
+    const places = this.#segments[segment] as Uint32Array;
+    const mask = places.length - 1;
+    let hole = freeOrSame(places, hash, key);
+    if (places[hole] === 0) return;
     // Close the gap: move back every later entry of the run whose home position is not behind the hole.
-    for (let i = (hole + 1) & mask; keys[i] !== 0; i = (i + 1) & mask) {
-      const home = (spread(keys[i] as number) >>> 4) & mask;
+    for (let i = (hole + 2) & mask; places[i] !== 0; i = (i + 2) & mask) {
+      const home = (spread(places[i] as number) >>> 3) & mask & ~1;
       if (((i - home) & mask) >= ((i - hole) & mask)) {
-        keys[hole] = keys[i] as number;
-        values[hole] = values[i] as number;
+        places[hole] = places[i] as number;
+        places[hole + 1] = places[i + 1] as number;
         hole = i;
       }
     }
-    keys[hole] = 0;
+    places[hole] = 0;
     this.#counts[segment] = (this.#counts[segment] as number) - 1;
     this.#size--;
   }
 
   #grow(segment: number): void {
-    const oldKeys = this.#keys[segment] as Uint32Array;
-    const oldValues = this.#values[segment] as Int32Array;
-    const keys = new Uint32Array(oldKeys.length * 2);
-    const values = new Int32Array(keys.length);
-    const mask = keys.length - 1;
-    for (let j = 0; j < oldKeys.length; j++) {
-      const key = oldKeys[j] as number;
+    const old = this.#segments[segment] as Uint32Array;
+    const places = new Uint32Array(old.length * 2);
+    for (let j = 0; j < old.length; j += 2) {
+      const key = old[j] as number;
       if (key === 0) continue;
-      let i = (spread(key) >>> 4) & mask;
-      while (keys[i] !== 0) i = (i + 1) & mask;
-      keys[i] = key;
-      values[i] = oldValues[j] as number;
+      const i = freeOrSame(places, spread(key), key);
+      places[i] = key;
+      places[i + 1] = old[j + 1] as number;
     }
-    this.#keys[segment] = keys;
-    this.#values[segment] = values;
+    this.#segments[segment] = places;
   }
+}
+
+/** The place of a key, or the free one where it belongs. */
+function freeOrSame(places: Uint32Array, hash: number, key: number): number {
+  const mask = places.length - 1;
+  let i = (hash >>> 3) & mask & ~1;
+  while (places[i] !== 0 && places[i] !== key) i = (i + 2) & mask;
+  return i;
 }

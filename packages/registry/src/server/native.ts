@@ -2,12 +2,14 @@ import { challenges } from '@muster/core/identity';
 import type { OperationMetrics } from '../engine/engine-metrics.ts';
 import type { Engine } from '../engine/engine.ts';
 import { MAX_NETWORKS_IN_REPLY } from '../model/limits.ts';
-import { skipList } from '../model/node-profile.ts';
+import { namesOffset, skipList } from '../model/node-profile.ts';
 import { NodeFlag, type NodeTable } from '../model/node-table.ts';
 import { expiredKey, expiryWarning } from '../operations/heartbeat.ts';
 import { keyAgeDays } from '../operations/common.ts';
 import { shownAddress, shownLanAddresses } from '../model/disclosure.ts';
 import {
+  BINARY_HEADER_BYTES,
+  encodeLookupOk,
   encodeResolveOk,
   OPCODE,
   writeBinaryHeader,
@@ -19,7 +21,9 @@ import type { Breaker } from '../breakers/index.ts';
 import type { Session } from './session.ts';
 
 const HEARTBEAT_OK_BYTES = 14;
-const LOOKUP_FIXED_BYTES = 4 + 1 + 4 + 1 + 4 + 2 + 33 + 2 + 1;
+/** Frame header, node id, flags and the reserved number. */
+const LOOKUP_HEAD_BYTES = 5 + 4 + 1 + 4;
+const NO_KEY = new Uint8Array(0);
 const FRESHNESS_TEXT =
   'binary heartbeat encoding carries no timestamp; use the JSON heartbeat while freshness is enforced';
 const BUSY_TEXT = 'registry is busy: too many signatures wait';
@@ -187,46 +191,61 @@ export class NativeOperations {
     nodes.lastSeen[slot] = now;
     const expiresAt = nodes.expiresAt[slot] as number;
     const flags = expiresAt !== 0 && expiryWarning(expiresAt, now) ? 1 : 0;
-    const out = session.reserve(HEARTBEAT_OK_BYTES, nodes.changedBy[slot] as number);
+    const out = session.reserve(HEARTBEAT_OK_BYTES, this.#barrier(slot));
     writeHeartbeatOk(out, session.reservedAt, now, flags);
   }
 
   #answerLookup(session: Session, slot: number, id: number): void {
     const nodes = this.#nodes;
     const flags = nodes.flags[slot] as number;
+    const isPublic = (flags & NodeFlag.public) !== 0;
     nodes.locateProfile(slot);
     const source = nodes.arena.buffer;
     const start = nodes.arena.offset;
-    const allNetworks = ((source[start] as number) << 8) | (source[start + 1] as number);
-    const networks = Math.min(allNetworks, MAX_NETWORKS_IN_REPLY);
-    const names = start + 2 + 2 * allNetworks;
-    const namesEnd = skipList(source, names + 1 + (source[names] as number));
-    const isPublic = (flags & NodeFlag.public) !== 0;
-    const beacon =
-      isPublic && (flags & NodeFlag.relayOnly) !== 0 ? this.#engine.options.policy.beaconAddress : undefined;
-    const addressBytes = !isPublic
-      ? 0
-      : beacon === undefined
-        ? ((source[namesEnd] as number) << 8) | (source[namesEnd + 1] as number)
-        : Buffer.byteLength(beacon);
-    const keyBytes = (flags & NodeFlag.hasKey) === 0 ? 0 : 32;
-    const total = LOOKUP_FIXED_BYTES - 32 + keyBytes + 2 * networks + (namesEnd - names) + addressBytes;
-    const out = session.reserve(total, nodes.changedBy[slot] as number);
-    let at = writeBinaryHeader(out, session.reservedAt, OPCODE.lookupOk, total - 5);
+    const networks = ((source[start] as number) << 8) | (source[start + 1] as number);
+    const isRelayed = isPublic && (flags & NodeFlag.relayOnly) !== 0;
+    if (isRelayed || networks > MAX_NETWORKS_IN_REPLY) return this.#answerRareLookup(session, slot, id);
+    // The profile begins with what the reply wants, up to the address, which only a public node shows.
+    const names = namesOffset(source, start);
+    let end = skipList(source, names + 1 + (source[names] as number));
+    if (isPublic) end += 2 + (((source[end] as number) << 8) | (source[end + 1] as number));
+    const bytes = end - start;
+    const total = LOOKUP_HEAD_BYTES + bytes + (isPublic ? 1 : 3);
+    const out = session.reserve(total, this.#barrier(slot));
+    let at = writeBinaryHeader(out, session.reservedAt, OPCODE.lookupOk, total - BINARY_HEADER_BYTES);
     at = writeU32(out, at, id);
     out[at++] = (isPublic ? 1 : 0) | ((flags & NodeFlag.taskExec) !== 0 ? 2 : 0);
     at = writeU32(out, at, 0);
-    at = writeU16(out, at, networks);
-    for (let i = 0; i < 2 * networks; i++) out[at++] = source[start + 2 + i] as number;
-    out[at++] = keyBytes;
-    if (keyBytes > 0) nodes.copyKey(slot, out, at);
-    at += keyBytes;
-    source.copy(out, at, names, namesEnd);
-    at += namesEnd - names;
-    at = writeU16(out, at, addressBytes);
-    if (beacon === undefined) source.copy(out, at, namesEnd + 2, namesEnd + 2 + addressBytes);
-    else out.write(beacon, at);
-    out[at + addressBytes] = 0;
+    source.copy(out, at, start, end);
+    at += bytes;
+    if (!isPublic) at = writeU16(out, at, 0);
+    out[at] = 0;
+  }
+
+  /** A node with more networks than a reply may list, or one that the beacon stands in for. */
+  #answerRareLookup(session: Session, slot: number, id: number): void {
+    const nodes = this.#nodes;
+    const profile = nodes.profile(slot);
+    const isPublic = nodes.has(slot, NodeFlag.public);
+    const frame = encodeLookupOk({
+      nodeId: id,
+      public: isPublic,
+      taskExec: nodes.has(slot, NodeFlag.taskExec),
+      networks: profile.networks,
+      publicKey: nodes.key(slot) ?? NO_KEY,
+      hostname: profile.hostname,
+      tags: profile.tags,
+      realAddr: isPublic ? shownAddress(nodes, slot, profile, this.#engine.options.policy.beaconAddress) : '',
+      externalId: '',
+    });
+    const out = session.reserve(frame.length, this.#barrier(slot));
+    frame.copy(out, session.reservedAt);
+  }
+
+  /** The event that an answer about this node must wait for; 0 while nothing waits for the disk. */
+  #barrier(slot: number): number {
+    const { log } = this.#engine.options;
+    return log.durableSeq === log.appendedSeq ? 0 : (this.#nodes.changedBy[slot] as number);
   }
 
   #answerResolve(session: Session, requester: number, target: number, now: number): void {

@@ -21,7 +21,8 @@ import { runSlices } from './slices.ts';
 const MIN_SNAPSHOT_LOG_BYTES = 16 * 1024 * 1024;
 /** … and to this share of the last snapshot's size. */
 const SNAPSHOT_GROWTH = 0.5;
-const LAST_SEEN_FILE = 'last-seen';
+/** Times of the last signs of life, in the data folder. */
+export const LAST_SEEN_FILE = 'last-seen';
 
 export interface StoreOptions {
   /** The data folder; undefined keeps everything in memory. */
