@@ -31,3 +31,18 @@ export type {
 export { verifyStore } from './service/verify-store.ts';
 export type { StoreContents, StoreVerification, VerifyStoreOptions } from './service/verify-store.ts';
 export { STORE_SIDE_FILES } from './service/side-files.ts';
+export { importOriginalStore } from './service/import-original.ts';
+export type {
+  ImportedLog,
+  ImportOriginalStoreOptions,
+  ImportReport,
+  TransferProgress,
+} from './service/import-original.ts';
+export { exportOriginalStore } from './service/export-original.ts';
+export type { ExportOriginalStoreOptions, ExportReport } from './service/export-original.ts';
+export type { NetworkWithNewToken } from './service/original-from-directory.ts';
+export { transferErrors } from './service/original-errors.ts';
+export type { TransferErrorCode } from './service/original-errors.ts';
+export type { TransferNote, TransferNoteCode } from './service/original-notes.ts';
+export { checkStore } from './service/store-check.ts';
+export type { CheckedContents, ReadStoreOptions, StoreCheckReport } from './service/store-check.ts';

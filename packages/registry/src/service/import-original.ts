@@ -166,10 +166,7 @@ export async function importOriginalStore(options: ImportOriginalStoreOptions): 
   }
 }
 
-async function refuseUsedTarget(
-  { storage, directory }: Settings,
-  allowed: readonly string[],
-): Promise<void> {
+async function refuseUsedTarget({ storage, directory }: Settings, allowed: readonly string[]): Promise<void> {
   try {
     const entries = await storage.list(directory);
     const found = entries.find(({ name }) => !allowed.includes(name));
@@ -204,7 +201,13 @@ async function writeStore(settings: Settings, state: Directory): Promise<number>
   await storage.syncDirectory(directory);
 
   const first = await openStore(settings, new Directory(settings.random, { maxNodes: 0, maxTombstones: 0 }));
-  const written = await writeGeneration(first, state, backboneCreated(state, settings.clock), 'write', settings);
+  const written = await writeGeneration(
+    first,
+    state,
+    backboneCreated(state, settings.clock),
+    'write',
+    settings,
+  );
 
   const copy = new Directory(settings.random, settings.limits);
   const second = await openStore(settings, copy);

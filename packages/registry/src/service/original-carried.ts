@@ -83,10 +83,19 @@ export function carriedSections(store: OriginalStore, notes: TransferNotes): Rec
   for (const name of store.idpConfig?.unknown?.keys() ?? []) {
     notes.add('UNKNOWN_MEMBER_DROPPED', `idp_config.${name}`);
   }
-  carry('unknown_members', Object.fromEntries([...(store.unknown ?? []), ...(store.statistics.unknown ?? [])]));
+  carry(
+    'unknown_members',
+    Object.fromEntries([...(store.unknown ?? []), ...(store.statistics.unknown ?? [])]),
+  );
   const networks = [...store.networks.values()];
-  carry('network_unknown_members', byNetwork(networks, ({ unknown }) => fromMap(unknown)));
-  carry('request_counts', byNetwork(networks, ({ requestCount }) => requestCount || undefined));
+  carry(
+    'network_unknown_members',
+    byNetwork(networks, ({ unknown }) => fromMap(unknown)),
+  );
+  carry(
+    'request_counts',
+    byNetwork(networks, ({ requestCount }) => requestCount || undefined),
+  );
   for (const { id, policy, rules } of networks) {
     for (const name of policy?.unknown?.keys() ?? []) {
       notes.add('UNKNOWN_MEMBER_DROPPED', `networks.${id}.policy.${name}`);

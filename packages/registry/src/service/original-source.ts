@@ -1,8 +1,5 @@
 import { errorCode, type Storage } from '@muster/core';
-import {
-  importOriginal,
-  type ImportedOriginal,
-} from '../original/index.ts';
+import { importOriginal, type ImportedOriginal } from '../original/index.ts';
 import { transferErrors } from './original-errors.ts';
 
 const CHUNK_BYTES = 1024 * 1024;

@@ -167,11 +167,7 @@ class Filler {
   readonly #context: FillContext;
   readonly #memberships: ReadonlyMap<number, readonly number[]>;
 
-  constructor(
-    state: Directory,
-    context: FillContext,
-    memberships: ReadonlyMap<number, readonly number[]>,
-  ) {
+  constructor(state: Directory, context: FillContext, memberships: ReadonlyMap<number, readonly number[]>) {
     this.#state = state;
     this.#context = context;
     this.#memberships = memberships;
