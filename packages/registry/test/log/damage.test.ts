@@ -245,6 +245,31 @@ describe('a store that is not what it should be', () => {
     expect(await codeOf(new Map(files).set(path, stranger))).toBe('STORE_FOREIGN');
   });
 
+  it('because parts of two of its own histories are mixed, is refused', async () => {
+    const { files } = await sample(true);
+    const history = async (letter: string): Promise<Files> => {
+      const session = await recovered(storageWith(files), { segmentBytes: 1_000_000 });
+      for (let i = 0; i < 2; i++)
+        await session.log.whenDurable(session.log.appendOne(1, Buffer.from(letter)));
+      await session.log.close();
+      await session.open();
+      await session.log.whenDurable(session.log.appendOne(1, Buffer.from(letter)));
+      await session.log.close();
+      return filesOf(session.storage);
+    };
+    const [a, b] = [await history('a'), await history('b')];
+    const names = [...a.keys()].filter((path) => !files.has(path));
+    expect(names).toHaveLength(2);
+    const [first, second] = names as [string, string];
+    expect(await codeOf(new Map(a).set(second, b.get(second) ?? new Uint8Array()))).toBe('STORE_FOREIGN');
+    // The first batch of one and the second of the other, in one segment.
+    const spliced = changed(a, first, (bytes) => {
+      bytes.set((b.get(first) ?? bytes).subarray(64 + 57, 64 + 2 * 57), 64 + 57);
+      return bytes;
+    });
+    expect(await codeOf(spliced)).toBe('LOG_CORRUPT');
+  });
+
   it('because it is an unfinished copy, is refused', async () => {
     const { files } = await sample(true);
     expect(await codeOf(new Map(files).set(`${DIRECTORY}/COPY-INCOMPLETE`, new Uint8Array()))).toBe(
@@ -279,6 +304,32 @@ describe('a store that is not what it should be', () => {
       { code: 'LOG_CORRUPT', file: path, offset: 64, fromSeq: 26, toSeq: texts.length, fatal: true },
     ]);
     expect(report.advice.join(' ')).toContain('muster registry serve --recover');
+  });
+
+  it('because the removal of old segments was interrupted, is as good as any', async () => {
+    const session = await recovered(new FaultStorage({ record: false }), { segmentBytes: 1 });
+    let all: Files = new Map();
+    for (let i = 1; i <= 6; i++) {
+      await session.log.whenDurable(session.append(1));
+      if (i === 3) all = filesOf(session.storage);
+      if (i === 4 || i === 6) await session.snapshot();
+    }
+    await session.log.close();
+    const files = new Map(filesOf(session.storage));
+    const segment = (seq: number): string => `${DIRECTORY}/log/000000000000000${seq}.log`;
+    expect([...files.keys()]).not.toContain(segment(4));
+    const leftover = new Map(files).set(segment(2), all.get(segment(2)) ?? new Uint8Array());
+    expect(await verifyLog(storageWith(leftover), DIRECTORY)).toMatchObject({ ok: true });
+    expect((await recovered(storageWith(leftover))).state.texts).toEqual(session.state.texts);
+    // But what the older snapshot needs must be there for the store to count as whole.
+    leftover.delete(segment(5));
+    files.delete(segment(5));
+    for (const without of [leftover, files]) {
+      const report = await verifyLog(storageWith(without), DIRECTORY);
+      expect(report).toMatchObject({ ok: false, opens: true, recoverableSeq: 6 });
+      expect(report.problems).toMatchObject([{ code: 'LOG_GAP', toSeq: 5, fatal: false }]);
+      expect((await recovered(storageWith(without))).state.texts).toEqual(session.state.texts);
+    }
   });
 
   it('is left in peace by verify', async () => {
