@@ -304,6 +304,15 @@ export class Bench {
     nodes.lastSeen[nodes.liveSlotOf(id)] = this.now;
   }
 
+  /** Resolves when no signature is being checked. */
+  async verifierIdle(): Promise<void> {
+    await until(
+      () => this.verifier.running === 0 && this.verifier.queued === 0,
+      'the signatures are checked',
+    );
+    await turns(2);
+  }
+
   /** Time passes, in steps of the wheel's ticks. */
   advance(byMs: number): void {
     const step = this.host.deadlines.tickMs;
