@@ -23,9 +23,14 @@ export function shownLanAddresses(nodes: NodeTable, slot: number, profile: NodeP
   return nodes.has(slot, NodeFlag.relayOnly) ? [] : profile.lanAddrs;
 }
 
-/** Whether a stored badge has not expired (spec 19); its sixth field is the expiry in unix seconds, 0 = none. */
+/** When a stored badge expires, in unix seconds; 0 = never. It is the sixth field of its text. */
+export function badgeExpiry(badge: string): number {
+  return Number(badge.split(':')[5] ?? '0');
+}
+
+/** Whether a stored badge has not expired (spec 19). */
 export function badgeIsCurrent(badge: string, now: number): boolean {
-  const expiry = Number(badge.split(':')[5] ?? '0');
+  const expiry = badgeExpiry(badge);
   return expiry === 0 || expiry > now;
 }
 

@@ -1,8 +1,9 @@
 import { encodeJsonText, writeRfc3339 } from '../wire/index.ts';
 import type { Directory } from './directory.ts';
-import { listEntry } from './disclosure.ts';
+import { badgeExpiry, listEntry } from './disclosure.ts';
 import type { RegistryEvent } from './events.ts';
 import { BACKBONE } from './limits.ts';
+import { NodeFlag, type NodeTable } from './node-table.ts';
 
 const MEMBERS_PER_CHUNK = 256;
 const REFRESH_SECONDS = 1;
@@ -26,6 +27,8 @@ interface Chunk {
   /** Unix seconds that `bytes` shows for each entry. */
   seen: Uint32Array;
   dirty: boolean;
+  /** Unix seconds from which on `bytes` are wrong by the mere passing of time: a badge expires. */
+  validUntil: number;
 }
 
 interface CachedList {
@@ -61,6 +64,8 @@ export class ListCache {
   #membershipVersion = 0;
   /** Changes up to here happened before this process knew them one by one. */
   #startedAt = 0;
+  /** The last event that this cache has heard of. */
+  #lastSeq = 0;
 
   constructor(state: Directory, beaconAddress: () => string) {
     this.#state = state;
@@ -70,6 +75,7 @@ export class ListCache {
   /** Says which sequence number the state had when the process took it over. */
   start(seq: number): void {
     this.#startedAt = seq;
+    this.#lastSeq = seq;
   }
 
   /** Whether the body of this network can be given without building it. */
@@ -88,11 +94,12 @@ export class ListCache {
       usedAt: now,
       complete: false,
       removals: [],
-      removalsSince: Math.max(this.#startedAt, this.#state.networks.get(network)?.changedBy ?? 0),
+      removalsSince: this.#lastLeft(network),
     };
     this.#lists.set(network, list);
     for (const id of this.#members(network)) {
-      if (list.chunkOf.has(id)) continue;
+      // Who joined or left between two steps has been noted by the event.
+      if (list.chunkOf.has(id) || !this.#isMember(network, id)) continue;
       this.#append(list, id);
       if (list.chunks.at(-1)?.ids.length === MEMBERS_PER_CHUNK) {
         this.#encode(list, list.chunks.at(-1) as Chunk, now);
@@ -118,12 +125,11 @@ export class ListCache {
     const list = this.#lists.get(network) as CachedList;
     list.usedAt = now;
     this.hits++;
-    if (now - list.refreshedAt >= REFRESH_SECONDS) this.#refresh(list, now);
+    if (Math.abs(now - list.refreshedAt) >= REFRESH_SECONDS) this.#refresh(list, now);
     const pieces: Buffer[] = [];
     let bytes = 0;
     for (const chunk of list.chunks) {
-      if (chunk.dirty) this.#encode(list, chunk, now);
-      if (chunk.ids.length === 0) continue;
+      if (chunk.dirty || now >= chunk.validUntil) this.#encode(list, chunk, now);
       if (pieces.length > 0) {
         pieces.push(COMMA);
         bytes += 1;
@@ -162,6 +168,7 @@ export class ListCache {
 
   /** Takes note of an event that has just been applied. */
   noteEvent(event: RegistryEvent, seq: number): void {
+    this.#lastSeq = seq;
     if (MEMBERSHIP_EVENTS.has(event.type)) this.#membershipVersion++;
     if (this.#lists.size === 0) return;
     switch (event.type) {
@@ -184,9 +191,10 @@ export class ListCache {
       case 'network.left':
         return this.#removedFrom(event.network, event.node, seq);
       case 'network.deleted':
-      case 'network.enterprise':
         this.#lists.delete(event.network);
         return;
+      case 'network.enterprise':
+        return this.#allChanged(event.network, seq);
       case 'network.created':
       case 'network.renamed':
       case 'trust.reported':
@@ -202,7 +210,9 @@ export class ListCache {
   /** Drops the lists that nobody has asked for since `unusedSince` (unix seconds). */
   sweep(unusedSince: number): void {
     this.#sorted.clear();
-    for (const [network, list] of this.#lists) if (list.usedAt < unusedSince) this.#lists.delete(network);
+    for (const [network, list] of this.#lists) {
+      if (list.complete && list.usedAt < unusedSince) this.#lists.delete(network);
+    }
   }
 
   *#members(network: number): Iterable<number> {
@@ -217,10 +227,22 @@ export class ListCache {
     }
   }
 
+  #isMember(network: number, id: number): boolean {
+    if (network === BACKBONE) return this.#state.nodes.liveSlotOf(id) >= 0;
+    return this.#state.networks.get(network)?.has(id) === true;
+  }
+
+  /** Nobody has left this network after this event. The backbone does not say when it last changed. */
+  #lastLeft(network: number): number {
+    if (network === BACKBONE) return this.#lastSeq;
+    return Math.max(this.#startedAt, this.#state.networks.get(network)?.changedBy ?? 0);
+  }
+
   #append(list: CachedList, id: number): void {
     let last = list.chunks.at(-1);
     if (last === undefined || last.ids.length >= MEMBERS_PER_CHUNK) {
-      last = { ids: [], bytes: COMMA, seenAt: new Uint32Array(0), seen: new Uint32Array(0), dirty: true };
+      const none = new Uint32Array(0);
+      last = { ids: [], bytes: COMMA, seenAt: none, seen: none, dirty: true, validUntil: Infinity };
       list.chunks.push(last);
     }
     last.ids.push(id);
@@ -240,6 +262,14 @@ export class ListCache {
     }
   }
 
+  /** Any entry may show something else now, and nobody knows which: earlier versions get the whole list. */
+  #allChanged(network: number, seq: number): void {
+    const list = this.#lists.get(network);
+    if (list === undefined) return;
+    for (const chunk of list.chunks) chunk.dirty = true;
+    list.removalsSince = seq;
+  }
+
   /** A reaped node leaves the list of all nodes and shows as offline in the others. */
   #gone(id: number, seq: number): void {
     this.#changed(id);
@@ -256,6 +286,7 @@ export class ListCache {
     if (chunk === undefined) return;
     chunk.ids.splice(chunk.ids.indexOf(id), 1);
     chunk.dirty = true;
+    if (chunk.ids.length === 0) list.chunks.splice(list.chunks.indexOf(chunk), 1);
     list.chunkOf.delete(id);
     list.removals.push({ seq, id });
     if (list.removals.length > REMOVALS_KEPT) {
@@ -269,6 +300,7 @@ export class ListCache {
     const beacon = this.#beaconAddress();
     chunk.seenAt = new Uint32Array(chunk.ids.length);
     chunk.seen = new Uint32Array(chunk.ids.length);
+    chunk.validUntil = Infinity;
     let text = '';
     let bytes = 0;
     for (const [i, id] of chunk.ids.entries()) {
@@ -282,6 +314,7 @@ export class ListCache {
       if (at > 0) {
         chunk.seenAt[i] = bytes + Buffer.byteLength(entry.slice(0, at));
         chunk.seen[i] = nodes.lastSeen[slot] as number;
+        chunk.validUntil = Math.min(chunk.validUntil, badgeEnd(nodes, slot, now));
       }
       text += entry;
       bytes += Buffer.byteLength(entry);
@@ -308,6 +341,13 @@ export class ListCache {
       }
     }
   }
+}
+
+/** When the node's badge stops being current; Infinity when it does not, or is not. */
+function badgeEnd(nodes: NodeTable, slot: number, now: number): number {
+  if (!nodes.has(slot, NodeFlag.hasBadge)) return Infinity;
+  const expiry = badgeExpiry(nodes.profile(slot).rare.badge ?? '');
+  return expiry > now ? expiry : Infinity;
 }
 
 const COMMA = Buffer.from(',');
