@@ -82,7 +82,11 @@ export class NativeOperations {
     const nodes = this.#nodes;
     const id = buffer.readUInt32BE(at);
     const slot = nodes.liveSlotOf(id);
-    if (slot < 0) return this.#refuse(session, this.#heartbeat, `node ${id}: not found`);
+    if (slot < 0) {
+      // The gate comes first, also for nodes that are not there.
+      const text = this.#heartbeat.breaker.isOpen ? this.#heartbeatRefusal() : `node ${id}: not found`;
+      return this.#refuse(session, this.#heartbeat, text);
+    }
     const expiresAt = nodes.expiresAt[slot] as number;
     if (this.#heartbeat.breaker.isOpen || this.#strictHeartbeat || !nodes.has(slot, NodeFlag.hasKey)) {
       return this.#refuse(session, this.#heartbeat, this.#heartbeatRefusal());
