@@ -17,6 +17,7 @@ export const BlockKind = { meta: 1, nodes: 2, network: 3, members: 4, trust: 5, 
 const BLOCK_BYTES = 128 * 1024;
 const NODE_HEADER_BYTES = 4 + 2 + 4 + 4 * 5 + 4;
 const MEMBERS_PER_BLOCK = 16_384;
+const CARRIED_ENTRIES_PER_BLOCK = 512;
 
 interface Meta {
   readonly nextNode: number;
@@ -91,9 +92,7 @@ export class SnapshotCapture {
     yield* this.#nodeBlocks();
     yield* this.#networkBlocks();
     yield* this.#trustBlocks();
-    for (const [name, value] of this.#carried) {
-      yield { kind: BlockKind.carried, bytes: Buffer.from(JSON.stringify({ name, value })) };
-    }
+    for (const [name, value] of this.#carried) yield* carriedBlocks(name, value);
   }
 
   #keepNode(slot: number): void {
@@ -185,8 +184,8 @@ export function restoreBlock(state: Directory, kind: number, bytes: Buffer): voi
     case BlockKind.trust:
       return restoreTrust(state, bytes);
     case BlockKind.carried: {
-      const { name, value } = JSON.parse(bytes.toString('utf8')) as { name: string; value: unknown };
-      state.carried[name] = value;
+      const { name, value, more } = JSON.parse(bytes.toString('utf8')) as CarriedBlock;
+      state.carried[name] = more === true ? joined(state.carried[name], value) : value;
       return;
     }
     default:
@@ -236,6 +235,45 @@ class BlockWriter {
     this.#length = 0;
     return block;
   }
+}
+
+interface CarriedBlock {
+  readonly name: string;
+  readonly value: unknown;
+  /** Continues the block before it. */
+  readonly more?: true;
+}
+
+/** A section in pieces, since an inbox has an entry per node; entries themselves are small. */
+function* carriedBlocks(name: string, value: unknown): Generator<SnapshotBlock> {
+  let isFirst = true;
+  for (const piece of piecesOf(value)) {
+    const block: CarriedBlock = isFirst ? { name, value: piece } : { name, value: piece, more: true };
+    yield { kind: BlockKind.carried, bytes: Buffer.from(JSON.stringify(block)) };
+    isFirst = false;
+  }
+}
+
+function* piecesOf(value: unknown): Generator<unknown> {
+  const isList = Array.isArray(value);
+  const entries = isList ? value : typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  if (entries.length <= CARRIED_ENTRIES_PER_BLOCK) return yield value;
+  for (let from = 0; from < entries.length; from += CARRIED_ENTRIES_PER_BLOCK) {
+    const piece = entries.slice(from, from + CARRIED_ENTRIES_PER_BLOCK);
+    yield isList ? piece : Object.fromEntries(piece as [string, unknown][]);
+  }
+}
+
+/** Adds a piece of a section to the ones before it. */
+function joined(before: unknown, piece: unknown): unknown {
+  if (Array.isArray(before)) before.push(...(piece as unknown[]));
+  else {
+    for (const [name, value] of Object.entries(piece as object)) {
+      // Not an assignment: a member may be called `__proto__`.
+      Object.defineProperty(before, name, { value, enumerable: true, writable: true, configurable: true });
+    }
+  }
+  return before;
 }
 
 function encodeNode(state: Directory, slot: number): Uint8Array {

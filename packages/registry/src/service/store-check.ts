@@ -23,9 +23,8 @@ import type { DirectoryLimits } from '../model/limits.ts';
 import { inconsistencies } from '../model/snapshot.ts';
 import { loadLastSeen, restoreLastSeen } from './last-seen-file.ts';
 import { transferErrors } from './original-errors.ts';
-import { restoreInto } from './store.ts';
+import { LAST_SEEN_FILE, restoreInto } from './store.ts';
 
-const LAST_SEEN_FILE = 'last-seen';
 const MAX_LISTED = 1_000;
 const CHECKS_PER_TURN = 10_000;
 /** What a lock fails with where nothing may be written: SQLite's READONLY and CANTOPEN, and those of the system. */
