@@ -1,6 +1,10 @@
+import type { Socket } from 'node:net';
 import { serveTasks } from '../harness/child.ts';
+import { HeartbeatProbe, openIdle } from './load/connections.ts';
 import { FramePool, type FrameRun } from './load/frame-pool.ts';
 import { type FrameKind, makePieces, REPLY_LENGTH, REQUEST_LENGTH, REQUEST_OPCODE } from './load/frames.ts';
+import { runLists } from './load/lists.ts';
+import { makeRegistrations, type RegistrationRun, runRegistrations } from './load/registrations.ts';
 
 const REPLY_BIT = 0x80;
 
@@ -13,9 +17,14 @@ export interface PoolPlan {
   readonly connections: number;
   readonly depth: number;
   readonly nodes: number;
+  /** Resolves that each connection has, when none is to be sent twice. */
+  readonly frames?: number;
 }
 
 const pools = new Map<string, FramePool>();
+let registrations: readonly Buffer[] = [];
+let idle: readonly Socket[] = [];
+let probe: HeartbeatProbe | undefined;
 
 async function openPool(plan: PoolPlan): Promise<void> {
   const { kind, port, depth } = plan;
@@ -41,9 +50,23 @@ serveTasks({
   openPool,
   runFor: ({ name, durationMs }: { name: string; durationMs: number }): Promise<FrameRun> =>
     poolOf(name).runFor(durationMs),
-  runOnce: (name: string): Promise<FrameRun> => poolOf(name).runOnce(),
-  closePool: (name: string) => {
-    poolOf(name).close();
-    pools.delete(name);
+  runPieces: ({ name, count }: { name: string; count: number }): Promise<FrameRun> =>
+    poolOf(name).runPieces(count),
+  makeRegistrations: (count: number) => {
+    registrations = makeRegistrations(count);
   },
+  runRegistrations: ({ port, clients }: { port: number; clients: number }): Promise<RegistrationRun> =>
+    runRegistrations({ port, clients, count: registrations.length }, registrations),
+  runLists,
+  openIdle: async ({ port, count }: { port: number; count: number }) => {
+    idle = await openIdle(port, count);
+  },
+  closeIdle: () => {
+    for (const socket of idle) socket.destroy();
+  },
+  startProbe: async (port: number) => {
+    probe = await HeartbeatProbe.start(port);
+  },
+  resetProbe: () => probe?.reset(),
+  readProbe: () => probe?.read(),
 });

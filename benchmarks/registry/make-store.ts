@@ -1,13 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { Registry } from '@muster/registry';
+import type { Directory } from '../../packages/registry/src/model/directory.ts';
+import type { RegistryEvent } from '../../packages/registry/src/model/events.ts';
+import {
+  emptyProfile,
+  encodeProfile,
+  type NodeProfile,
+} from '../../packages/registry/src/model/node-profile.ts';
+import { NodeFlag } from '../../packages/registry/src/model/node-table.ts';
 import { serveTasks } from '../harness/child.ts';
 import { identityOf, isPublicNode, KEYED_NODES, LIST_MEMBERS, LIST_NETWORK } from './population.ts';
 
-type Engine = NonNullable<Registry['engine']>;
-type Event = Parameters<Engine['commit']>[0][number];
-
 const EVENTS_PER_COMMIT = 2000;
 const PUBLIC_KEY_BYTES = 32;
+const FLAGS = NodeFlag.live | NodeFlag.hasKey | NodeFlag.signatureVerified | NodeFlag.ownsHostname;
 const TAGS = ['edge', 'gpu', 'arm64', 'eu-west', 'us-east', 'storage', 'relay', 'canary'];
 
 /** What a store is to hold. */
@@ -21,8 +27,9 @@ export interface StorePlan {
 }
 
 /**
- * Makes a store as a registry does, through the engine's own commits, but without a connection and a signature for each
- * node: records of the usual size, a snapshot, and a log behind it.
+ * Makes a store with records of the usual size: a snapshot, and a log behind it. The nodes are put into the table the way
+ * a snapshot is loaded, since an event for each of a million would take most of the benchmark's time; what comes
+ * after that, and all writing, is what a running registry does.
  */
 async function makeStore(plan: StorePlan): Promise<void> {
   const registry = await Registry.start({
@@ -30,20 +37,36 @@ async function makeStore(plan: StorePlan): Promise<void> {
     directory: plan.directory,
     durability: 'async',
   });
-  // Only the snapshot that is asked for below, so that what is left in the log is known.
+  // No snapshot but the one below, so that what is left in the log is known.
   registry.breakers.get('snapshot.write').set({ state: 'open', reason: 'benchmark' }, Date.now());
-  const { engine, store } = registry;
-  if (engine === undefined || store === undefined) throw new Error('the registry has no store');
-  await commitAll(registry, population(plan));
-  await store.writeSnapshot();
+  fill(registry.directory as Directory, plan.nodes);
+  if (plan.withList) await commitAll(registry, largeNetwork());
+  await registry.store?.writeSnapshot();
   await commitAll(registry, tail(plan));
   await registry.stop();
 }
 
-async function commitAll(registry: Registry, events: Iterable<Event>): Promise<void> {
-  const engine = registry.engine as Engine;
+function fill(directory: Directory, count: number): void {
+  const { nodes } = directory;
+  const at = Math.floor(Date.now() / 1000);
+  const keys = randomBytes(PUBLIC_KEY_BYTES * count);
+  for (let id = 1; id <= Math.min(KEYED_NODES, count); id++)
+    keys.set(identityOf(id).publicKey, PUBLIC_KEY_BYTES * (id - 1));
+  for (let id = 1; id <= count; id++) {
+    const key = keys.subarray(PUBLIC_KEY_BYTES * (id - 1), PUBLIC_KEY_BYTES * id);
+    const flags = FLAGS | (isPublicNode(id) ? NodeFlag.public : 0);
+    const slot = nodes.restore(id, flags, encodeProfile(profileOf(id), key));
+    nodes.lastSeen[slot] = at;
+    nodes.createdAt[slot] = at;
+  }
+  directory.nextNode = count + 1;
+}
+
+async function commitAll(registry: Registry, events: Iterable<RegistryEvent>): Promise<void> {
+  const { engine } = registry;
+  if (engine === undefined) throw new Error('the registry has no engine');
   const { log } = engine.options;
-  let batch: Event[] = [];
+  let batch: RegistryEvent[] = [];
   const flush = async (): Promise<void> => {
     engine.commit(batch);
     batch = [];
@@ -61,41 +84,24 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-function* population(plan: StorePlan): Generator<Event> {
+function* largeNetwork(): Generator<RegistryEvent> {
   const at = Math.floor(Date.now() / 1000);
-  if (plan.withList) {
-    yield {
-      type: 'network.created',
-      id: LIST_NETWORK,
-      name: 'large',
-      joinRule: 'open',
-      enterprise: false,
-      creator: 0,
-      at,
-    };
-  }
-  for (let id = 1; id <= plan.nodes; id++) {
-    yield registration(id, at);
-    if (id % 5 === 0) yield { type: 'node.tags', id, tags: tagsOf(id) };
-    if (isPublicNode(id)) yield { type: 'node.visibility', id, public: true };
-    if (plan.withList && id <= LIST_MEMBERS)
-      yield { type: 'network.joined', network: LIST_NETWORK, node: id, role: 'member' };
-  }
+  const head = { name: 'large', joinRule: 'open', enterprise: false, creator: 0, at } as const;
+  yield { type: 'network.created', id: LIST_NETWORK, ...head };
+  for (let node = 1; node <= LIST_MEMBERS; node++)
+    yield { type: 'network.joined', network: LIST_NETWORK, node, role: 'member' };
 }
 
-function registration(id: number, at: number): Event {
-  const key = id <= KEYED_NODES ? Buffer.from(identityOf(id).publicKey) : randomBytes(PUBLIC_KEY_BYTES);
+function profileOf(id: number): NodeProfile {
   return {
-    type: 'node.registered',
-    id,
-    key: key.toString('base64'),
-    at,
-    signed: true,
+    ...emptyProfile,
+    networks: [0],
     hostname: `node-${id.toString().padStart(8, '0')}-rack${id % 97}`,
+    tags: id % 5 === 0 ? tagsOf(id) : [],
     realAddr: addressOf(id),
     version: `1.${id % 12}.${id % 7}`,
     lanAddrs: [`10.${(id >> 16) & 255}.${(id >> 8) & 255}.${id & 255}:4000`],
-    ...(id % 10 === 0 ? { owner: `team-${id}@fleet.example` } : {}),
+    owner: id % 10 === 0 ? `team-${id}@fleet.example` : '',
   };
 }
 
@@ -108,7 +114,7 @@ function tagsOf(id: number): readonly string[] {
 }
 
 /** What a fleet does all day: endpoints move, tags change. */
-function* tail(plan: StorePlan): Generator<Event> {
+function* tail(plan: StorePlan): Generator<RegistryEvent> {
   const at = Math.floor(Date.now() / 1000);
   for (let n = 0; n < plan.tailEvents; n++) {
     const id = 1 + ((n * 7919) % plan.nodes);

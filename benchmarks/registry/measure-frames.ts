@@ -9,14 +9,31 @@ import type { FrameRun } from './load/frame-pool.ts';
 import type { FrameKind } from './load/frames.ts';
 
 const CONNECTIONS = 64;
-const DEPTHS = { unpipelined: 1, pipelined16: 16 } as const;
-const WARM_UP_MS = 300;
+const WARM_UP_MS = 200;
+const RESOLVES_WARM_UP = 8;
 
-/** One series: an id, and what stands behind it. */
+/** How much is measured. */
+interface Effort {
+  readonly rounds: number;
+  readonly minRounds: number;
+  readonly durationMs: number;
+  /** After this no further round is begun, once there are `minRounds`. */
+  readonly budgetMs: number;
+  /** Resolves with new signatures in a round, for each connection. */
+  readonly newResolves: number;
+}
+
+const QUICK: Effort = { rounds: 7, minRounds: 3, durationMs: 150, budgetMs: 7_000, newResolves: 24 };
+const FULL: Effort = { rounds: 11, minRounds: 11, durationMs: 700, budgetMs: 0, newResolves: 120 };
+
+/** One series of runs, and what stands behind it. */
 interface Series {
   readonly id: string;
+  /** The series that this one is compared with. */
+  readonly echoId: string | undefined;
   readonly plan: PoolPlan;
   readonly pid: number;
+  readonly note: string;
   readonly rates: number[];
   readonly generatorCpu: number[];
   readonly serverCpu: number[];
@@ -33,97 +50,126 @@ export async function measureFrames(
   fixture: Fixture,
   server: RunningServer,
 ): Promise<void> {
+  const effort = context.quick ? QUICK : FULL;
   const echo = await EchoServer.start();
+  if (echo === undefined) context.progress('no Go here: no echo to compare with');
   const generator = fixture.program('generator.ts');
-  const series = plannedSeries(context, server, echo);
+  const series = plannedSeries(context, server, echo, effort);
   try {
-    for (const { plan } of series) {
-      await generator.run('openPool', plan);
-      await generator.run('runFor', { name: plan.name, durationMs: WARM_UP_MS });
+    for (const { plan } of series) await warmUp(generator, plan);
+    const startedAt = performance.now();
+    let rounds = 0;
+    while (rounds < effort.rounds) {
+      if (rounds >= effort.minRounds && performance.now() - startedAt > effort.budgetMs) break;
+      rounds++;
+      context.progress(`frames, round ${rounds}`);
+      for (const one of series) await measureOnce(generator, one, effort);
     }
-    const rounds = context.quick ? 5 : 9;
-    const durationMs = context.quick ? 250 : 1000;
-    for (let round = 0; round < rounds; round++) {
-      context.progress(`frames, round ${round + 1} of ${rounds}`);
-      for (const one of series) await measureOnce(generator, one, durationMs);
-    }
-    report(context, series, { rounds, durationMs, nodes: server.ready.nodes });
+    report(context, series, effort);
   } finally {
     await fixture.stop(generator);
     await echo?.stop();
   }
 }
 
+async function warmUp(generator: TaskProcess, plan: PoolPlan): Promise<void> {
+  const { name, frames } = plan;
+  await generator.run('openPool', plan);
+  if (frames === undefined) await generator.run('runFor', { name, durationMs: WARM_UP_MS });
+  else await generator.run('runPieces', { name, count: RESOLVES_WARM_UP });
+}
+
 function plannedSeries(
   context: BenchmarkContext,
   server: RunningServer,
   echo: EchoServer | undefined,
+  effort: Effort,
 ): readonly Series[] {
+  const { nodes, port } = server.ready;
   const series: Series[] = [];
-  const add = (id: string, target: 'registry' | 'echo', kind: FrameKind, depth: number): void => {
-    const port = target === 'registry' ? server.ready.port : (echo as EchoServer).port;
-    const pid = target === 'registry' ? server.process.pid : (echo as EchoServer).pid;
-    const shape = { kind, depth, connections: CONNECTIONS, nodes: server.ready.nodes };
-    const plan: PoolPlan = { name: id, port, target, ...shape };
-    series.push({ id, plan, pid, rates: [], generatorCpu: [], serverCpu: [] });
+  const common = { connections: CONNECTIONS, nodes };
+  const empty = (): Pick<Series, 'rates' | 'generatorCpu' | 'serverCpu'> => ({
+    rates: [],
+    generatorCpu: [],
+    serverCpu: [],
+  });
+  const addEcho = (id: string, kind: FrameKind, depth: number): void => {
+    if (echo === undefined) return;
+    const plan: PoolPlan = { ...common, name: id, target: 'echo', port: echo.port, kind, depth };
+    const note = `plain Go echo of the ${kind} frames`;
+    series.push({ id, echoId: undefined, plan, pid: echo.pid, note, ...empty() });
   };
-  for (const [name, depth] of Object.entries(DEPTHS)) {
-    for (const kind of ['heartbeat', 'lookup', 'resolve'] as const) {
-      const id = `${kind}.${name}`;
-      const echoId = kind === 'heartbeat' ? `echo.${name}` : `echo.${kind}.${name}`;
-      if (!context.wants(id, `${id}.ratio`, echoId)) continue;
-      if (echo !== undefined && kind !== 'resolve') add(echoId, 'echo', kind, depth);
-      add(id, 'registry', kind, depth);
-    }
-  }
+  const add = (
+    id: string,
+    echoId: string | undefined,
+    kind: FrameKind,
+    depth: number,
+    note: string,
+  ): void => {
+    if (!context.wants(id, `${id}.ratio`, ...(echoId === undefined ? [] : [echoId]))) return;
+    if (echoId !== undefined) addEcho(echoId, kind, depth);
+    const isNew = id === 'resolve.unpipelined';
+    const frames = isNew ? RESOLVES_WARM_UP + effort.rounds * effort.newResolves : undefined;
+    const plan: PoolPlan = { ...common, name: id, target: 'registry', port, kind, depth };
+    series.push({
+      id,
+      echoId: echo === undefined ? undefined : echoId,
+      plan: frames === undefined ? plan : { ...plan, frames },
+      pid: server.process.pid,
+      note: `durability ${DURABILITY}, ${formatValue(nodes)} nodes, ${note}`,
+      ...empty(),
+    });
+  };
+  const proven = '16 nodes a connection, signed, proven on the connection';
+  const repeated = 'signed, 64 different requests a connection over and over';
+  add('heartbeat.unpipelined', 'echo.unpipelined', 'heartbeat', 1, proven);
+  add('lookup.unpipelined', 'echo.lookup.unpipelined', 'lookup', 1, 'random ids');
+  add('resolve.unpipelined', undefined, 'resolve', 1, 'each with a signature that was never seen before');
+  add('resolve.repeated.unpipelined', undefined, 'resolve', 1, repeated);
+  add('heartbeat.pipelined16', 'echo.pipelined16', 'heartbeat', 16, proven);
+  add('lookup.pipelined16', 'echo.lookup.pipelined16', 'lookup', 16, 'random ids');
+  add('resolve.repeated.pipelined16', undefined, 'resolve', 16, repeated);
   return series;
 }
 
-async function measureOnce(generator: TaskProcess, series: Series, durationMs: number): Promise<void> {
+async function measureOnce(generator: TaskProcess, series: Series, effort: Effort): Promise<void> {
+  const { name, frames } = series.plan;
   const before = processFigures(series.pid).cpuSeconds;
-  const run = await generator.run<FrameRun>('runFor', { name: series.plan.name, durationMs });
+  const run =
+    frames === undefined
+      ? await generator.run<FrameRun>('runFor', { name, durationMs: effort.durationMs })
+      : await generator.run<FrameRun>('runPieces', { name, count: effort.newResolves });
   const after = processFigures(series.pid).cpuSeconds;
   series.rates.push(run.replies / run.seconds);
   series.generatorCpu.push(run.cpuSeconds / run.seconds);
   series.serverCpu.push((after - before) / run.seconds);
 }
 
-function report(
-  context: BenchmarkContext,
-  series: readonly Series[],
-  shape: { readonly rounds: number; readonly durationMs: number; readonly nodes: number },
-): void {
+function report(context: BenchmarkContext, series: readonly Series[], effort: Effort): void {
   const byId = new Map(series.map((one) => [one.id, one]));
-  for (const { id, plan, rates, generatorCpu, serverCpu } of series) {
-    const { min, max } = summarise(rates);
-    const cores = `cores used: server ${median(serverCpu).toFixed(2)}, load generator ${median(generatorCpu).toFixed(2)}`;
-    const what =
-      plan.target === 'echo'
-        ? `plain Go echo of the ${plan.kind} frames`
-        : `durability ${DURABILITY}, ${formatValue(shape.nodes)} nodes${noteOf(plan.kind)}`;
-    const runs = `median of ${shape.rounds} runs of ${shape.durationMs} ms (${formatValue(min)} to ${formatValue(max)})`;
-    const note = `${what}; ${CONNECTIONS} connections, ${plan.depth} deep; ${runs}; ${cores}`;
-    context.report({ id, value: median(rates), unit: 'requests/s', note });
-    const yardstick = byId.get(id.startsWith('heartbeat.') ? id.replace('heartbeat', 'echo') : `echo.${id}`);
-    if (plan.target === 'echo' || yardstick === undefined) continue;
+  for (const { id, echoId, plan, note, rates, generatorCpu, serverCpu } of series) {
+    const { min, max, runs } = summarise(rates);
+    const length =
+      plan.frames === undefined ? `${effort.durationMs} ms` : `${CONNECTIONS * effort.newResolves} requests`;
+    const spread = `median of ${runs} runs of ${length} (${formatValue(min)} to ${formatValue(max)})`;
+    const cores = `cores used: server ${mean(serverCpu)}, load generator ${mean(generatorCpu)}`;
+    context.report({
+      id,
+      value: median(rates),
+      unit: 'requests/s',
+      note: `${note}; ${CONNECTIONS} connections, ${plan.depth} deep; ${spread}; ${cores}`,
+    });
+    const yardstick = echoId === undefined ? undefined : byId.get(echoId);
+    if (yardstick === undefined) continue;
     context.report({
       id: `${id}.ratio`,
       value: pairedRatio(rates, yardstick.rates),
       unit: 'x',
-      note: `${id} / ${yardstick.id}, median of ${shape.rounds} pairs; durability ${DURABILITY}`,
+      note: `${id} / ${echoId}, median of ${runs} pairs; durability ${DURABILITY}`,
     });
   }
 }
 
-function noteOf(kind: FrameKind): string {
-  switch (kind) {
-    case 'heartbeat':
-      return ', 16 nodes a connection, signed, proven on the connection';
-    case 'lookup':
-      return ', random ids';
-    case 'resolve':
-      return ', signed, 64 different signatures a connection over and over: mostly the verification cache';
-    default:
-      return kind satisfies never;
-  }
+function mean(values: readonly number[]): string {
+  return (values.reduce((sum, value) => sum + value, 0) / values.length).toFixed(2);
 }

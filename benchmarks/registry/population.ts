@@ -7,8 +7,19 @@ export const KEYED_NODES = 1024;
 export const LIST_MEMBERS = 45_000;
 export const LIST_NETWORK = 1;
 
+const identities = new Map<number, Identity>();
+
 /** The key of node `id`, the same in every process. */
 export function identityOf(id: number): Identity {
+  let identity = identities.get(id);
+  if (identity === undefined) {
+    identity = makeIdentity(id);
+    identities.set(id, identity);
+  }
+  return identity;
+}
+
+function makeIdentity(id: number): Identity {
   return Identity.fromSeed(createHash('sha256').update(`muster benchmark node ${id}`).digest());
 }
 

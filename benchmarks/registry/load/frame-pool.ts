@@ -41,7 +41,7 @@ export class FramePool {
   #running = false;
   #replies = 0;
   #active = 0;
-  #onceMore = true;
+  #cycles = true;
   #idle: (() => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
 
@@ -57,6 +57,7 @@ export class FramePool {
 
   /** Sends for `durationMs`; what is under way at the end is awaited and not counted. */
   async runFor(durationMs: number): Promise<FrameRun> {
+    for (const connection of this.#connections) connection.end = connection.pieces.length;
     const start = this.#start(true);
     await Promise.race([start.failed, sleep(durationMs)]);
     const run = this.#figures(start);
@@ -65,9 +66,12 @@ export class FramePool {
     return run;
   }
 
-  /** Sends every piece once. */
-  async runOnce(): Promise<FrameRun> {
-    for (const connection of this.#connections) connection.next = 0;
+  /** Each connection sends its next `count` pieces, once. Throws when it has no more. */
+  async runPieces(count: number): Promise<FrameRun> {
+    for (const connection of this.#connections) {
+      connection.end = connection.next + count;
+      if (connection.end > connection.pieces.length) throw new RangeError('no requests left to send');
+    }
     const start = this.#start(false);
     await Promise.race([start.failed, start.idle]);
     return this.#figures(start);
@@ -77,14 +81,14 @@ export class FramePool {
     for (const { socket } of this.#connections) socket.destroy();
   }
 
-  #start(onceMore: boolean): {
+  #start(cycles: boolean): {
     readonly at: number;
     readonly cpu: NodeJS.CpuUsage;
     readonly idle: Promise<void>;
     readonly failed: Promise<never>;
   } {
     this.#running = true;
-    this.#onceMore = onceMore;
+    this.#cycles = cycles;
     this.#replies = 0;
     this.#active = this.#connections.length;
     const idle = new Promise<void>((resolve) => (this.#idle = resolve));
@@ -118,6 +122,7 @@ export class FramePool {
       socket,
       pieces,
       next: 0,
+      end: pieces.length,
       awaited: 0,
       skip: 0,
       header: Buffer.alloc(HEADER_BYTES),
@@ -146,8 +151,8 @@ export class FramePool {
 
   /** All replies that a connection waited for are there. */
   #answered(connection: Connection): void {
-    if (connection.next === connection.pieces.length) {
-      if (!this.#onceMore) return this.#rest();
+    if (connection.next >= connection.end) {
+      if (!this.#cycles) return this.#rest();
       connection.next = 0;
     }
     if (this.#running) this.#send(connection);
@@ -223,6 +228,8 @@ interface Connection {
   readonly pieces: readonly Buffer[];
   /** Index of the piece that is sent next. */
   next: number;
+  /** Where the pieces of this run end. */
+  end: number;
   /** Replies that are under way. */
   awaited: number;
   /** Bytes of the present reply that have not come yet. */

@@ -24,13 +24,18 @@ export const REPLY_LENGTH: Readonly<Record<FrameKind, { exactly: number } | { at
 
 /**
  * What `connections` connections send, `depth` frames a piece. Heartbeats: each connection speaks for its own share of
- * the nodes with keys. Lookups: ids drawn from all `nodes`. Resolves: every signature differs.
+ * the nodes with keys. Lookups: ids drawn from all `nodes`. Resolves: every signature differs; `frames` of them.
  */
 export function makePieces(
   kind: FrameKind,
-  shape: { readonly connections: number; readonly depth: number; readonly nodes: number },
+  shape: {
+    readonly connections: number;
+    readonly depth: number;
+    readonly nodes: number;
+    readonly frames?: number;
+  },
 ): readonly (readonly Buffer[])[] {
-  const random = generator(0x6d757374);
+  const random = generator(shape.frames ?? 0x6d757374);
   return Array.from({ length: shape.connections }, (_, connection) => {
     const frames = framesOf(kind, connection, shape, random);
     return cut(frames, REQUEST_LENGTH[kind] + LENGTH_BYTES, shape.depth);
@@ -40,7 +45,7 @@ export function makePieces(
 function framesOf(
   kind: FrameKind,
   connection: number,
-  shape: { readonly connections: number; readonly nodes: number },
+  shape: { readonly connections: number; readonly nodes: number; readonly frames?: number },
   random: (below: number) => number,
 ): readonly Buffer[] {
   const share = Math.floor(KEYED_NODES / shape.connections);
@@ -50,7 +55,7 @@ function framesOf(
     case 'lookup':
       return Array.from({ length: LOOKUPS_PER_CONNECTION }, () => lookupFrame(1 + random(shape.nodes)));
     case 'resolve':
-      return Array.from({ length: RESOLVES_PER_CONNECTION }, (_, n) => {
+      return Array.from({ length: shape.frames ?? RESOLVES_PER_CONNECTION }, (_, n) => {
         const requester = 1 + connection * share + (n % share);
         return resolveFrame(publicNode(random, shape.nodes), requester);
       });

@@ -1,0 +1,196 @@
+import { rm } from 'node:fs/promises';
+import type { BenchmarkContext } from '../harness/benchmark.ts';
+import { processFigures } from '../harness/child.ts';
+import { formatValue } from '../harness/results.ts';
+import { median, summarise } from '../harness/statistics.ts';
+import { DURABILITY, type Fixture, type RunningServer } from './fixture.ts';
+
+const MEBIBYTE = 1024 * 1024;
+const SETTLE_MS = 1000;
+
+export const MILLION_IDS = ['memory.1m', 'ready.1m', 'stall'];
+export const IDLE_IDS = ['idle'];
+
+/** A start on a store, seen from outside. */
+export interface Start {
+  readonly readyMs: number;
+  readonly startMs: number;
+  readonly residentBytes: number;
+  /** A second after it was ready. */
+  readonly settledBytes: number;
+}
+
+/** Starts a registry on a store `runs` times and leaves the last one running. */
+export async function startOn(
+  fixture: Fixture,
+  directory: string,
+  runs: number,
+): Promise<{ readonly server: RunningServer; readonly starts: readonly Start[] }> {
+  const starts: Start[] = [];
+  for (;;) {
+    const server = await fixture.startServer(directory);
+    const { residentBytes } = processFigures(server.process.pid);
+    await sleep(SETTLE_MS);
+    const settledBytes = processFigures(server.process.pid).residentBytes;
+    const { readyMs } = server;
+    starts.push({ readyMs, startMs: server.ready.startMs, residentBytes, settledBytes });
+    if (starts.length === runs) return { server, starts };
+    await fixture.stop(server.process);
+  }
+}
+
+export function reportStarts(
+  context: BenchmarkContext,
+  suffix: string,
+  starts: readonly Start[],
+  shape: { readonly nodes: number; readonly tailEvents: number; readonly remark?: string },
+): void {
+  const ready = summarise(starts.map(({ readyMs }) => readyMs / 1000));
+  const resident = summarise(starts.map(({ settledBytes }) => settledBytes / MEBIBYTE));
+  const atOnce = median(starts.map(({ residentBytes }) => residentBytes / MEBIBYTE));
+  const own = median(starts.map(({ startMs }) => startMs / 1000));
+  const base = `${shape.remark ?? ''}durability ${DURABILITY}, ${formatValue(shape.nodes)} nodes`;
+  const range = (of: { readonly min: number; readonly max: number }): string =>
+    starts.length === 1 ? '' : ` (${formatValue(of.min)} to ${formatValue(of.max)})`;
+  context.report({
+    id: `memory.${suffix}`,
+    value: resident.median,
+    unit: 'MiB',
+    note: `${base}; resident a second after the start, ${formatValue(atOnce)} when ready; ${resident.runs} runs${range(resident)}`,
+  });
+  context.report({
+    id: `ready.${suffix}`,
+    value: ready.median,
+    unit: 's',
+    note:
+      `${base}, snapshot and ${formatValue(shape.tailEvents)} events behind it, files in the page cache; from the start of ` +
+      `the process, ${formatValue(own)} s of it without loading the program; ${ready.runs} runs${range(ready)}`,
+  });
+}
+
+/** How long the loop is held while a snapshot is written: measured inside, and seen by a client outside. */
+export async function measureStall(
+  context: BenchmarkContext,
+  fixture: Fixture,
+  server: RunningServer,
+  remark = '',
+): Promise<void> {
+  const generator = fixture.program('generator.ts');
+  const runs = context.quick ? 2 : 7;
+  const inside: number[] = [];
+  const outside: number[] = [];
+  const durations: number[] = [];
+  let bytes = 0;
+  try {
+    await generator.run('startProbe', server.ready.port);
+    for (let run = 0; run < runs; run++) {
+      context.progress(`snapshot ${run + 1} of ${runs}`);
+      await generator.run('resetProbe');
+      const snapshot = await server.process.run<{
+        readonly durationMs: number;
+        readonly stallMs: number;
+        readonly bytes: number;
+      }>('snapshot');
+      const { worstMs } = await generator.run<{ readonly worstMs: number }>('readProbe');
+      inside.push(snapshot.stallMs);
+      outside.push(worstMs);
+      durations.push(snapshot.durationMs);
+      bytes = snapshot.bytes;
+    }
+  } finally {
+    await fixture.stop(generator);
+  }
+  const base =
+    `${remark}durability ${DURABILITY}, ${formatValue(server.ready.nodes)} nodes, ${formatValue(bytes / 1e6)} MB ` +
+    `written in ${formatValue(median(durations))} ms; worst of ${runs} runs (median ${formatValue(median(inside))} ms)`;
+  context.report({
+    id: 'stall.snapshot.1m',
+    value: Math.max(...inside),
+    unit: 'ms',
+    note: `longest time between two ticks of a 1 ms timer in the server; ${base}`,
+  });
+  context.report({
+    id: 'stall.snapshot.1m.seen',
+    value: Math.max(...outside),
+    unit: 'ms',
+    note: `slowest of the heartbeats that a client sends 1 ms apart meanwhile, median of the runs ${formatValue(median(outside))} ms; ${base}`,
+  });
+}
+
+/** What an idle registry writes, and what idle connections cost. */
+export async function measureIdle(
+  context: BenchmarkContext,
+  fixture: Fixture,
+  server: RunningServer,
+): Promise<void> {
+  const generator = fixture.program('generator.ts');
+  try {
+    if (context.wants('idle.connection_heap', 'idle.connection_resident'))
+      await measureConnections(context, server, generator);
+    if (context.wants('idle.bytes_per_minute')) await measureIdleWrites(context, server);
+  } finally {
+    await fixture.stop(generator);
+  }
+}
+
+async function measureConnections(
+  context: BenchmarkContext,
+  server: RunningServer,
+  generator: Awaited<ReturnType<Fixture['program']>>,
+): Promise<void> {
+  const count = context.quick ? 2000 : 10_000;
+  context.progress(`${count} idle connections`);
+  const { port } = server.ready;
+  await generator.run('openIdle', { port, count: 100 });
+  await generator.run('closeIdle');
+  const heapBefore = await server.process.run<number>('heapBytes');
+  const residentBefore = processFigures(server.process.pid).residentBytes;
+  await generator.run('openIdle', { port, count });
+  const open = await server.process.run<number>('connections');
+  if (open < count) throw new Error(`${open} of ${count} connections are open`);
+  const heapAfter = await server.process.run<number>('heapBytes');
+  const residentAfter = processFigures(server.process.pid).residentBytes;
+  await generator.run('closeIdle');
+  const note = `durability ${DURABILITY}, ${formatValue(count)} connections that each looked one node up; 1 run`;
+  context.report({
+    id: 'idle.connection_heap',
+    value: (heapAfter - heapBefore) / count / 1024,
+    unit: 'KiB',
+    note: `heap and external memory after a collection, for each connection; ${note}`,
+  });
+  context.report({
+    id: 'idle.connection_resident',
+    value: (residentAfter - residentBefore) / count / 1024,
+    unit: 'KiB',
+    note: `resident memory for each connection, without the kernel's buffers; ${note}`,
+  });
+}
+
+async function measureIdleWrites(context: BenchmarkContext, server: RunningServer): Promise<void> {
+  const seconds = context.quick ? 2 : 60;
+  context.progress(`${seconds} s without requests`);
+  const { pid } = server.process;
+  const before = processFigures(pid).writtenBytes;
+  await sleep(seconds * 1000);
+  const idle = ((processFigures(pid).writtenBytes - before) * 60) / seconds;
+  const beforeFile = processFigures(pid).writtenBytes;
+  await server.process.run('writeLastSeen');
+  const file = processFigures(pid).writtenBytes - beforeFile;
+  context.report({
+    id: 'idle.bytes_per_minute',
+    value: idle + file,
+    unit: 'bytes/min',
+    note:
+      `durability ${DURABILITY}, ${formatValue(server.ready.nodes)} nodes; ${formatValue(idle)} written in ${seconds} s without ` +
+      `requests, taken to a minute, and the file of last signs of life once (${formatValue(file)}); 1 run`,
+  });
+}
+
+/** Removes a store that is no longer needed. */
+export async function removeStore(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+}
+
+function sleep(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
