@@ -18,8 +18,8 @@ async function onDisk(): Promise<{ storage: Storage; root: string }> {
 }
 
 async function inMemory(storage: Storage): Promise<{ storage: Storage; root: string }> {
-  await storage.makeDirectory('/root');
-  return { storage, root: '/root' };
+  await storage.makeDirectory('/disk');
+  return { storage, root: '/disk' };
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
@@ -143,10 +143,10 @@ describe.each([
 describe('FaultStorage', () => {
   async function prepared(): Promise<{ storage: FaultStorage; file: StorageFile }> {
     const storage = new FaultStorage();
-    await storage.makeDirectory('/root');
-    const file = await fileWith(storage, '/root/file', 'durable');
+    await storage.makeDirectory('/disk');
+    const file = await fileWith(storage, '/disk/file', 'durable');
     await file.sync();
-    await storage.syncDirectory('/root');
+    await storage.syncDirectory('/disk');
     return { storage, file };
   }
 
@@ -161,7 +161,7 @@ describe('FaultStorage', () => {
       const { storage, file } = await prepared();
       await file.write(1, Buffer.from('URAB'));
       const after = storage.crash(mode);
-      expect(await contentOf(after, '/root/file')).toBe(content);
+      expect(await contentOf(after, '/disk/file')).toBe(content);
       await expect(file.write(0, Buffer.from('x'))).rejects.toMatchObject({ code: 'EIO' });
     }
   });
@@ -172,7 +172,7 @@ describe('FaultStorage', () => {
       const { storage, file } = await prepared();
       await file.write(0, Buffer.alloc(1024, 'n'));
       const after = storage.crash({ data: 'reordered', names: 'kept', random: seededRandom(seed) });
-      const content = await contentOf(after, '/root/file');
+      const content = await contentOf(after, '/disk/file');
       seen.add(`${content.slice(0, 3)}${content.length}`);
     }
     expect([...seen].sort()).toEqual(['dur1024', 'dur7', 'nnn1024', 'nnn512']);
@@ -180,14 +180,14 @@ describe('FaultStorage', () => {
 
   it('forgets names that no directory sync has covered, when the crash is of that kind', async () => {
     const { storage } = await prepared();
-    await storage.rename('/root/file', '/root/other');
-    expect((await storage.crash({ data: 'lost', names: 'lost' }).list('/root')).map((e) => e.name)).toEqual([
+    await storage.rename('/disk/file', '/disk/other');
+    expect((await storage.crash({ data: 'lost', names: 'lost' }).list('/disk')).map((e) => e.name)).toEqual([
       'file',
     ]);
     const again = await prepared();
-    await again.storage.rename('/root/file', '/root/other');
+    await again.storage.rename('/disk/file', '/disk/other');
     const kept = again.storage.crash({ data: 'lost', names: 'kept' });
-    expect((await kept.list('/root')).map((entry) => entry.name)).toEqual(['other']);
+    expect((await kept.list('/disk')).map((entry) => entry.name)).toEqual(['other']);
   });
 
   it('fails the change it was told to, once; a failed write may be there in part', async () => {
@@ -206,17 +206,17 @@ describe('FaultStorage', () => {
     await expect(file.sync()).rejects.toMatchObject({ code: 'EIO' });
     await file.write(3, Buffer.from('A'));
     await file.sync();
-    expect(await contentOf(storage, '/root/file')).toBe('DUrAble');
-    expect(await contentOf(storage.crash({ data: 'lost', names: 'lost' }), '/root/file')).toBe('durAble');
+    expect(await contentOf(storage, '/disk/file')).toBe('DUrAble');
+    expect(await contentOf(storage.crash({ data: 'lost', names: 'lost' }), '/disk/file')).toBe('durAble');
   });
 
   it('rebuilds the disk as it was after any change', async () => {
     const { storage, file } = await prepared();
     const before = storage.journal.length;
     await file.write(0, Buffer.from('XY'));
-    await storage.remove('/root/file');
-    expect(text(storage.diskAfter(before).contents('/root/file') ?? new Uint8Array())).toBe('durable');
-    expect(text(storage.diskAfter(before + 1).contents('/root/file') ?? new Uint8Array())).toBe('XYrable');
-    expect(storage.diskAfter(before + 2).contents('/root/file')).toBeUndefined();
+    await storage.remove('/disk/file');
+    expect(text(storage.diskAfter(before).contents('/disk/file') ?? new Uint8Array())).toBe('durable');
+    expect(text(storage.diskAfter(before + 1).contents('/disk/file') ?? new Uint8Array())).toBe('XYrable');
+    expect(storage.diskAfter(before + 2).contents('/disk/file')).toBeUndefined();
   });
 });

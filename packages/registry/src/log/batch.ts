@@ -8,8 +8,9 @@ import {
 } from './format.ts';
 import { crc32c } from '@node-rs/crc32';
 
-const INITIAL_BYTES = 64 * 1024;
-const INITIAL_RECORDS = 256;
+/** Small: with durability `strict` each waiting append has a batch. Buffers of batches in use grow, and are used again. */
+const INITIAL_BYTES = 1024;
+const INITIAL_RECORDS = 16;
 
 /**
  * A batch being filled: records are encoded as they arrive, with room for the batch header in front, so that one

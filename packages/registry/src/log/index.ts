@@ -4,7 +4,7 @@ export { copyStore } from './copy.ts';
 export type { CopyOptions, CopyReport } from './copy.ts';
 export { logErrors } from './errors.ts';
 export { Log } from './log.ts';
-export type { Durability, LogEntry, LogOptions, LogStats } from './log.ts';
+export type { Durability, LogEntry, LogOptions, LogStats } from './log-options.ts';
 export { openLog } from './open.ts';
 export type { LoadProgress, RecoveryReport, Restore } from './open.ts';
 export type { Repair } from './repair.ts';

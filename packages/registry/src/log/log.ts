@@ -6,106 +6,25 @@
  * same, in order and unaltered, with at most some records behind it that were never called durable. After the first
  * failure nothing is written, synced or called durable any more.
  */
-import type { Clock, MusterError, Random, Storage, TimerHandle, Timers } from '@muster/core';
+import type { MusterError, TimerHandle } from '@muster/core';
 import { Batch } from './batch.ts';
 import { writeEndMark } from './end-mark.ts';
 import { logErrors } from './errors.ts';
 import { logDirectory } from './layout.ts';
+import type { Durability, LogEntry, LogOptions, LogStart, LogStats } from './log-options.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import type { SnapshotBlock, SnapshotInfo } from './snapshot-file.ts';
 import { Waiters } from './waiters.ts';
-
-/**
- * When a record counts as durable.
- *
- * - `strict`: after its own write and sync; one batch per `append`.
- * - `batch`: after the write and sync that it shares with what was appended meanwhile. As safe as `strict`.
- * - `async`: when the system has taken it; synced every second. The end of the process loses nothing; a power cut
- *   or a crash of the machine loses up to the last second (longer if the sync itself takes longer).
- */
-export type Durability = 'strict' | 'batch' | 'async';
-
-/** One record to append. */
-export interface LogEntry {
-  /** 0 to 255; means what the caller wants. */
-  readonly type: number;
-  /** Copied during the call. */
-  readonly payload: Uint8Array;
-}
-
-export interface LogOptions {
-  readonly storage: Storage;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  /** The store: the log is in `log/` below it, snapshots are in `snapshots/`. Created where missing. */
-  readonly directory: string;
-  /** @default 'batch' */
-  readonly durability?: Durability;
-  /** A segment that has reached this is followed by a new one. @default 64 MiB */
-  readonly segmentBytes?: number;
-  /** Larger payloads are refused at append. @default 1 MiB */
-  readonly maxRecordBytes?: number;
-  /**
-   * How much may wait to be written. From half of it on `congested` is true; an `append` that would go beyond it is
-   * refused. @default 64 MiB
-   */
-  readonly maxPendingBytes?: number;
-  /** Says when to start writing after the first append to an idle log. @default after the current loop turn's I/O */
-  readonly schedule?: (flush: () => void) => void;
-  /** Called once per commit, when `durableSeq` has moved. Must not throw. */
-  readonly onDurable?: (seq: number) => void;
-  /** Called once, at the first failure: stop acknowledging, say so, and exit. */
-  readonly onFatal: (error: MusterError) => void;
-  /** Repair what damage can be repaired safely before opening; damaged files are kept beside. @default false */
-  readonly recover?: boolean;
-}
-
-/** What the log did so far and how large it is. */
-export interface LogStats {
-  readonly appendedSeq: number;
-  readonly durableSeq: number;
-  /** First sequence number that the log still has. */
-  readonly firstSeq: number;
-  readonly segments: number;
-  /** Bytes of all segments, without what is preallocated. */
-  readonly logBytes: number;
-  /** Bytes of records appended since the newest snapshot, or since opening; the measure for the next snapshot. */
-  readonly bytesSinceSnapshot: number;
-  readonly recordsSinceSnapshot: number;
-  readonly pendingBytes: number;
-  readonly batches: number;
-  readonly bytesWritten: number;
-  readonly syncs: number;
-  /** Milliseconds since the epoch of the last sync; undefined before the first. */
-  readonly lastSyncAt: number | undefined;
-  readonly lastSyncDurationMs: number;
-  readonly maxSyncDurationMs: number;
-  readonly lastSnapshot: SnapshotInfo | undefined;
-  readonly failed: boolean;
-}
-
-/** Where a log goes on: what recovery found. */
-export interface LogStart {
-  readonly writer: SegmentWriter;
-  readonly storeId: Buffer;
-  readonly lastSeq: number;
-  readonly segments: readonly { readonly seq: number; readonly path: string; readonly bytes: number }[];
-  /** Sequence numbers of the snapshots, oldest first. */
-  readonly snapshots: readonly number[];
-  readonly newestSnapshot: SnapshotInfo | undefined;
-  /** Bytes of records that the newest snapshot does not hold. */
-  readonly replayedBytes: number;
-}
 
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
 const DEFAULT_RECORD_BYTES = 1024 * 1024;
 const DEFAULT_PENDING_BYTES = 64 * 1024 * 1024;
 /** A batch takes no more appends beyond this; one append may be larger. */
 const BATCH_BYTES = 4 * 1024 * 1024;
-/** Buffers up to this are kept for the next batch. */
+/** Buffers up to this size, and this many, are kept for later batches. */
 const KEPT_BUFFER_BYTES = 8 * 1024 * 1024;
+const KEPT_BUFFERS = 4;
 const ASYNC_SYNC_INTERVAL_MS = 1000;
 
 /** The log of one store. Made by `openLog`. */
@@ -188,7 +107,7 @@ export class Log {
   append(entries: readonly LogEntry[]): number {
     let bytes = 0;
     for (const entry of entries) {
-      this.#checkSize(entry.payload.length);
+      this.#check(entry.type, entry.payload.length);
       bytes += entry.payload.length;
     }
     if (entries.length === 0) return this.#appendedSeq;
@@ -200,7 +119,7 @@ export class Log {
 
   /** {@link append} of one record, without an array. */
   appendOne(type: number, payload: Uint8Array): number {
-    this.#checkSize(payload.length);
+    this.#check(type, payload.length);
     const batch = this.#batchFor(payload.length);
     const before = batch.length;
     batch.add(type, payload);
@@ -313,7 +232,8 @@ export class Log {
     await writeEndMark(storage, directory, { storeId: this.#storeId, lastSeq: this.#appendedSeq });
   }
 
-  #checkSize(bytes: number): void {
+  #check(type: number, bytes: number): void {
+    if ((type & 0xff) !== type) throw new RangeError(`record type ${type} is not from 0 to 255`);
     if (bytes <= this.#maxRecordBytes) return;
     throw logErrors.create(
       'LOG_RECORD_TOO_LARGE',
@@ -405,11 +325,16 @@ export class Log {
     if (this.#durability !== 'async' || this.#syncWanted) await this.#sync(seq);
     this.#batches++;
     this.#pendingBytes -= batch.length;
-    if (batch.capacity <= KEPT_BUFFER_BYTES) this.#spare.push(batch);
+    this.#recycle(batch);
     if (this.#failure !== undefined) return;
     this.#durableSeq = seq;
     this.#durable.reached(seq);
     this.#options.onDurable?.(seq);
+  }
+
+  #recycle(batch: Batch): void {
+    if (batch.capacity > KEPT_BUFFER_BYTES || this.#spare.length >= KEPT_BUFFERS) return;
+    this.#spare.push(batch);
   }
 
   async #sync(seq: number): Promise<void> {

@@ -6,7 +6,7 @@ import { STORE_ID_BYTES } from './format.ts';
 import { logDirectory, readLayout, removeIfThere, snapshotDirectory } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { Log } from './log.ts';
-import type { LogOptions } from './log.ts';
+import type { LogOptions } from './log-options.ts';
 import { damageError, readClosed, scanLog } from './recovery.ts';
 import type { LogBase, LogScan } from './recovery.ts';
 import { repairStore } from './repair.ts';

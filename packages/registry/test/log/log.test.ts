@@ -89,6 +89,13 @@ describe('appending', () => {
     expect((await recovered(session.storage)).state.texts).toHaveLength(1);
   });
 
+  it('refuses a type that is not a byte', async () => {
+    const session = await opened();
+    expect(() => session.log.appendOne(256, Buffer.alloc(1))).toThrow(RangeError);
+    expect(() => session.log.append([{ type: -1, payload: Buffer.alloc(1) }])).toThrow(RangeError);
+    expect(session.log.appendedSeq).toBe(0);
+  });
+
   it('says when too much waits, and refuses what goes beyond the bound', async () => {
     const session = await opened({ maxPendingBytes: 1000 });
     session.log.appendOne(0, Buffer.alloc(400));
