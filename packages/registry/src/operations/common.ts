@@ -5,6 +5,7 @@ import { NodeFlag } from '../model/node-table.ts';
 import type { Call, Demand, SignatureTexts } from './operation.ts';
 import { nodeNotFound, refuse } from './refusal.ts';
 import type { AdminScope } from '../auth/index.ts';
+import { type Message, readText } from '../wire/index.ts';
 
 /** Slot of a live node; refuses with `node %d: node not found`. */
 export function requireNode(state: Directory, id: number): number {
@@ -15,6 +16,11 @@ export function requireNode(state: Directory, id: number): number {
 /** A demand for the signature of the acting node, or an admin token. */
 export function signedOrAdmin(node: number, challenge: string, scope: AdminScope): Demand {
   return { kind: 'signature', node, challenge, orAdmin: scope };
+}
+
+/** Whether a request brings a signature, of either version (spec 4.2, B-10). */
+export function bringsSignature(message: Message): boolean {
+  return readText(message, 'signature') !== '' || readText(message, 'signature_v2') !== '';
 }
 
 /** A demand for the signature of the acting node. */

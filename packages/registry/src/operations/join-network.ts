@@ -57,12 +57,12 @@ export const joinNetwork = defineOperation<typeof fields>({
     const network = state.networks.get(id);
     if (network === undefined) return refuse('not_found', `network ${id}: network not found`);
     checkJoinRule(network, request.token);
-    if (network.has(node)) refuse('conflict', `node ${node} already in network ${id}`);
     const max = network.profile.policy?.maxMembers ?? 0;
     if (max > 0 && network.memberCount >= max) refuse('limit_reached', 'network membership limit reached');
     if (state.nodes.profile(slot).networks.length >= MAX_NETWORKS_IN_REPLY) {
       refuse('limit_reached', 'network membership limit reached');
     }
+    if (network.has(node)) refuse('conflict', `node ${node} already in network ${id}`);
     const { rules, exprPolicy } = network.profile;
     return {
       reply: {

@@ -1,7 +1,7 @@
 import type { Network } from '../model/network.ts';
 import { BACKBONE } from '../model/limits.ts';
 import { type JsonValue, RawJson } from '../wire/index.ts';
-import { challenges, signed } from './common.ts';
+import { bringsSignature, challenges, signed } from './common.ts';
 import { field } from './fields.ts';
 import { type Call, defineOperation } from './operation.ts';
 
@@ -29,7 +29,7 @@ export const listNetworks = defineOperation<typeof fields>({
   errors: [],
   demands(call) {
     const { state, request, policy } = call;
-    if (!policy.strictDirectoryAuth || request.signature === '' || call.isAdmin('read')) return [];
+    if (!policy.strictDirectoryAuth || !bringsSignature(call.message) || call.isAdmin('read')) return [];
     if (state.nodes.liveSlotOf(request.requester_id) < 0) return [];
     return [signed(request.requester_id, challenges.listNetworks(request.requester_id))];
   },

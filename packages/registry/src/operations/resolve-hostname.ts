@@ -1,6 +1,6 @@
 import { NodeFlag } from '../model/node-table.ts';
 import { formatAddress, quote } from '../wire/index.ts';
-import { challenges, signed } from './common.ts';
+import { bringsSignature, challenges, signed } from './common.ts';
 import { field } from './fields.ts';
 import { defineOperation } from './operation.ts';
 import { refuse } from './refusal.ts';
@@ -33,9 +33,9 @@ export const resolveHostname = defineOperation<typeof fields>({
     last_seen_unix: 'unix seconds of the last sign of life',
   },
   errors: ['hostname required', 'hostname %q not found'],
-  demands({ state, request }) {
+  demands({ state, request, message }) {
     if (request.hostname === '') refuse('invalid_request', 'hostname required');
-    if (request.signature === '' || state.nodes.liveSlotOf(request.requester_id) < 0) return [];
+    if (!bringsSignature(message) || state.nodes.liveSlotOf(request.requester_id) < 0) return [];
     const notFound = `hostname ${quote(request.hostname)} not found`;
     const texts = { noKey: notFound, missing: notFound, invalid: notFound, failed: notFound };
     return [signed(request.requester_id, challenges.resolveHostname(request.requester_id), texts)];

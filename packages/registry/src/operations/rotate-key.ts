@@ -1,6 +1,6 @@
 import { isWeakPublicKey } from '../auth/index.ts';
 import { decodeEitherBase64, decodePublicKey, encodeBase64, formatAddress } from '../wire/index.ts';
-import { challenges, requireNode } from './common.ts';
+import { bringsSignature, challenges, requireNode } from './common.ts';
 import { field } from './fields.ts';
 import { defineOperation } from './operation.ts';
 import { refuse } from './refusal.ts';
@@ -37,9 +37,9 @@ export const rotateKey = defineOperation<typeof fields>({
     'invalid new_public_key: ..',
     'rotate_key: key rotated concurrently, retry',
   ],
-  demands({ state, request }) {
+  demands({ state, request, message }) {
     requireNode(state, request.node_id);
-    if (request.signature === '') refuse('auth_signature', 'rotate_key requires a valid signature');
+    if (!bringsSignature(message)) refuse('auth_signature', 'rotate_key requires a valid signature');
     if (request.new_public_key === '') refuse('invalid_request', 'rotate_key requires new_public_key');
     acceptableNewKey(request.new_public_key);
     const text = 'rotate_key requires a valid signature';
