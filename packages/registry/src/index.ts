@@ -28,8 +28,6 @@ export type {
   VerifyProblem,
   VerifyReport,
 } from './log/index.ts';
-export { verifyStore } from './service/verify-store.ts';
-export type { StoreContents, StoreVerification, VerifyStoreOptions } from './service/verify-store.ts';
 export { STORE_SIDE_FILES } from './service/side-files.ts';
 export { importOriginalStore } from './service/import-original.ts';
 export type {
