@@ -1,8 +1,8 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileStorage, systemClock, systemRandom, systemTimers } from '@muster/core';
-import { openLog } from '../../packages/registry/src/log/index.ts';
-import type { Log } from '../../packages/registry/src/log/index.ts';
+import { openLog } from '@muster/registry';
+import type { Log } from '@muster/registry';
 
 /** What `measureLogAppend` found. */
 export interface AppendMeasurement {

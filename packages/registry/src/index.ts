@@ -18,13 +18,16 @@ export {
   parseAdminTokenFile,
 } from './auth/index.ts';
 export type { AdminScope, AdminTokenEntry } from './auth/index.ts';
-export { copyStore, lockStore, logErrors, verifyLog } from './log/index.ts';
+export { copyStore, lockStore, logErrors, openLog, verifyLog } from './log/index.ts';
 export type {
   CopyReport,
   Durability,
   LoadProgress,
+  Log,
+  LogOptions,
   RecoveryReport,
   Repair,
+  Restore,
   VerifyProblem,
   VerifyReport,
 } from './log/index.ts';
