@@ -32,10 +32,10 @@ export function readyEvent(announcement: Announcement): object {
     pid: process.pid,
     address,
     http: http ?? null,
-    tls_fingerprint: registry.tlsFingerprint ?? null,
+    tlsFingerprint: registry.tlsFingerprint ?? null,
     data: options.directory === undefined ? null : resolve(options.directory),
     durability: options.directory === undefined ? 'none' : (options.durability ?? 'batch'),
-    admin_token_file: adminToken?.kind === 'file' ? resolve(adminToken.path) : null,
+    adminTokenFile: adminToken?.kind === 'file' ? resolve(adminToken.path) : null,
     recovery: recoveryOf(registry),
     warnings: warningsOf(announcement),
   };
@@ -153,12 +153,12 @@ function recoveryOf(registry: Registry): object | null {
   const { created, lastSeq, replayedRecords, cleanEnd, torn, removed, setAside, repairs } = report;
   return {
     created,
-    last_seq: lastSeq,
-    replayed_records: replayedRecords,
-    clean_end: cleanEnd,
-    torn_bytes: torn?.bytes ?? 0,
+    lastSeq,
+    replayedRecords,
+    cleanEnd,
+    tornBytes: torn?.bytes ?? 0,
     removed,
-    set_aside: setAside,
+    setAside,
     repairs,
   };
 }
