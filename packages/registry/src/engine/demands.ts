@@ -148,19 +148,21 @@ export class DemandMeter {
     call: Call,
     caller: Caller,
   ): MetDemands | Promise<MetDemands> {
-    const settle = (ok: boolean): MetDemands =>
-      ok ? { signed: true } : refuse('auth_signature', demand.texts.failed);
+    const settle = (ok: boolean, isStrong: boolean): MetDemands =>
+      ok ? { signed: true, strong: isStrong } : refuse('auth_signature', demand.texts.failed);
     // A key that is not registered has no node id: its nonces are kept under a number beyond all of them.
     const owner = 2 ** 32 + Buffer.from(demand.key).readUInt32BE(0);
     const strong = this.#strongSignature(operation, 0, owner, demand.key, call, caller);
-    if (strong !== undefined) return after(strong, settle);
+    if (strong !== undefined) return after(strong, (ok) => settle(ok, true));
     const slot = call.state.nodes.slotOfKey(demand.key);
     if (slot >= 0 && call.state.nodes.has(slot, NodeFlag.requiresV2)) {
       refuse('signature_v2_required', demand.texts.failed);
     }
     const decoded = decodeSignature(readText(call.message, 'signature'));
     if (!decoded.ok) return refuse('auth_signature', demand.texts.invalid);
-    return after(this.#verify(demand.key, demand.challenge, decoded.signature, caller), settle);
+    return after(this.#verify(demand.key, demand.challenge, decoded.signature, caller), (ok) =>
+      settle(ok, false),
+    );
   }
 
   /** Checks a v2 signature (B-10), if the request has one: its time, its nonce, then the signature over the body. */

@@ -237,7 +237,9 @@ export class Engine {
     proof: Proof & { readonly events?: readonly RegistryEvent[] },
   ): Outcome {
     const decision = operation.decide(call, proof);
-    const events = [...(decision.events ?? []), ...(proof.events ?? [])];
+    // A standby notes nothing, not even that a key has used version 2 signatures: it would part from its primary.
+    const noted = this.isStandby ? [] : (proof.events ?? []);
+    const events = [...(decision.events ?? []), ...noted];
     const seq = events.length === 0 ? (decision.reads ?? this.options.log.appendedSeq) : this.commit(events);
     if (decision.seen !== undefined) this.#seen(decision.seen, proof.signed, caller, call.now);
     for (const note of decision.audit ?? []) this.options.onAudit(note, this.options.clock.now());

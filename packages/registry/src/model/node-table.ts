@@ -113,6 +113,11 @@ export class NodeTable {
     return this.#tombstones;
   }
 
+  /** Whether live nodes and tombstones have taken every slot. */
+  get isFull(): boolean {
+    return this.#liveCount + this.#tombstones >= this.capacity;
+  }
+
   /** Indexed public keys, of live nodes and tombstones. */
   get keyCount(): number {
     return this.#byKey.size;

@@ -91,6 +91,8 @@ export type Demand =
 export interface Proof {
   /** The acting node's key signed the request, or the key in it did. */
   readonly signed: boolean;
+  /** The key in the request signed it with a version 2 signature (B-10). */
+  readonly strong?: boolean;
   /** Name of the admin token that was used. */
   readonly admin?: string;
   /** External id that the identity webhook answered. */

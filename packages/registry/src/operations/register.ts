@@ -18,7 +18,7 @@ import {
   quote,
   sanitiseEndpoint,
 } from '../wire/index.ts';
-import { challenges } from './common.ts';
+import { bringsSignature, challenges } from './common.ts';
 import { field, type RequestOf } from './fields.ts';
 import { hostnameHolder } from './hostnames.ts';
 import { type Call, type Decision, defineOperation, type Demand, type Proof } from './operation.ts';
@@ -65,7 +65,7 @@ export const register = defineOperation<typeof fields>({
   challenge: 'register:<listen_addr>:<public_key>',
   breaker: 'registry.register',
   standby: false,
-  emits: ['node.registered', 'node.updated', 'node.reclaimed'],
+  emits: ['node.registered', 'node.updated', 'node.reclaimed', 'key.requires_v2'],
   replies: {
     node_id: 'u32',
     network_id: '0, the backbone',
@@ -96,10 +96,10 @@ export const register = defineOperation<typeof fields>({
   ],
   demands(call) {
     const { request, policy, state } = call;
-    const key = acceptableKey(request);
+    const key = acceptableKey(call);
     checkLimits(request);
     const demands: Demand[] = [];
-    if (request.signature !== '') {
+    if (bringsSignature(call.message)) {
       demands.push({
         kind: 'key-signature',
         key,
@@ -127,7 +127,7 @@ export const register = defineOperation<typeof fields>({
   },
   decide(call, proof) {
     const { state, request } = call;
-    const key = acceptableKey(request);
+    const key = acceptableKey(call);
     const slot = state.nodes.slotOfKey(key);
     if (slot >= 0) checkRatchet(state, slot, proof);
     const ownerSlot = state.nodes.slotOfOwner(request.owner);
@@ -143,15 +143,16 @@ export const register = defineOperation<typeof fields>({
         : reclaimed === undefined
           ? 'reclaimed_identity'
           : 'owner_reclaim';
-    return answer(call, proof, event.id, mode, [event], wishedHostname(call, slot));
+    if (mode === 'new_node' && state.nodes.isFull) refuse('registry_full', 'registry full');
+    return answer(call, proof, event.id, mode, [event], wishedHostname(call, state.nodes.slotOf(event.id)));
   },
 });
 
-function acceptableKey(request: RequestOf<typeof fields>): Uint8Array {
+function acceptableKey({ request, message }: Register): Uint8Array {
   if (request.public_key === '') refuse('invalid_request', 'registration requires public_key');
   const decoded = decodePublicKey(request.public_key);
   if (decoded.ok && !isWeakPublicKey(decoded.key)) return decoded.key;
-  if (request.signature !== '') refuse('invalid_request', 'registration: invalid public_key');
+  if (bringsSignature(message)) refuse('invalid_request', 'registration: invalid public_key');
   return refuse('invalid_request', `invalid public key: ${decoded.ok ? 'weak key' : decoded.error}`);
 }
 
@@ -315,6 +316,22 @@ function changedFields(state: Directory, slot: number, fields: RegistrationField
   return changed as RegistrationFields;
 }
 
+/** The hostname that a node has, or has again when it comes back: somebody may have taken it meanwhile. */
+function presentHostname(state: Directory, id: number): string {
+  const slot = state.nodes.slotOf(id);
+  if (slot < 0) return '';
+  const { hostname } = state.nodes.profile(slot);
+  const holder = state.nodes.slotOfHostname(hostname);
+  return holder < 0 || holder === slot ? hostname : '';
+}
+
+/** A key that has registered with a version 2 signature needs one from then on (B-10). */
+function ratchetEvents(state: Directory, proof: Proof, id: number): RegistryEvent[] {
+  const slot = state.nodes.slotOf(id);
+  if (proof.strong !== true || (slot >= 0 && state.nodes.has(slot, NodeFlag.requiresV2))) return [];
+  return [{ type: 'key.requires_v2', id, required: true }];
+}
+
 function answer(
   call: Register,
   proof: Proof,
@@ -323,11 +340,9 @@ function answer(
   events: RegistryEvent[],
   wish: Wish,
 ): Decision {
-  const slot = call.state.nodes.slotOf(id);
-  const present = slot < 0 ? '' : call.state.nodes.profile(slot).hostname;
-  const hostname = wish.hostname ?? present;
+  const hostname = wish.hostname ?? presentHostname(call.state, id);
   return {
-    events,
+    events: [...events, ...ratchetEvents(call.state, proof, id)],
     seen: id,
     reply: {
       node_id: id,
