@@ -31,8 +31,9 @@ function storageWith(files: Files): FaultStorage {
 /** A store with segments before, between and behind two snapshots. */
 async function sample(
   close: boolean,
+  segmentBytes = 700,
 ): Promise<{ files: Files; texts: readonly string[]; lastBatch: number }> {
-  const session = new Session(new FaultStorage({ record: false }), { segmentBytes: 700 });
+  const session = new Session(new FaultStorage({ record: false }), { segmentBytes });
   await session.open();
   for (let i = 0; i < 14; i++) {
     await session.log.whenDurable(session.append(1 + (i % 3)));
@@ -140,10 +141,10 @@ async function judgeAll(
   return outcome;
 }
 
-function* flips(files: Files): Generator<{ files: Files; where: string }> {
+function* flips(files: Files, every = 1): Generator<{ files: Files; where: string }> {
   for (const [path, bytes] of files) {
     const end = trimmed(bytes).length;
-    for (let at = 0; at < end; at++) {
+    for (let at = 0; at < end; at += every) {
       const flip = (copy: Uint8Array): Uint8Array => {
         copy[at] = (copy[at] ?? 0) ^ (1 << (at % 8));
         return copy;
@@ -172,6 +173,12 @@ describe('damage to a store that was closed', () => {
     expect(refused).toBeGreaterThan(opened / 4);
   });
 
+  it('whose snapshots lie inside a segment is refused, and what they cover is not lost', async () => {
+    const { files, texts } = await sample(true, 1_000_000);
+    const { refused } = await judgeAll(flips(files, 5), texts, texts.length);
+    expect(refused).toBeGreaterThan(100);
+  });
+
   it('cut at any length is refused or does no harm', async () => {
     const { files, texts } = await sample(true);
     const { refused } = await judgeAll(cuts(files), texts, texts.length);
@@ -185,6 +192,69 @@ describe('damage to a store that was closed', () => {
       await judge(without, texts, texts.length, `without ${path}`);
     }
   });
+});
+
+describe('a repair', () => {
+  const at =
+    (offset: number) =>
+    (bytes: Uint8Array): Uint8Array => {
+      bytes[offset] = (bytes[offset] ?? 0) ^ 1;
+      return bytes;
+    };
+  const damages: readonly (readonly [string, string, (bytes: Uint8Array) => Uint8Array | undefined])[] = [
+    ['a batch behind the snapshot', 'log/0000000000000026.log', at(130)],
+    ['the header of a segment', 'log/0000000000000020.log', at(20)],
+    ['the last batch of a segment in the middle', 'log/0000000000000020.log', at(600)],
+    ['a segment that is gone', 'log/0000000000000020.log', () => undefined],
+    ['the last segment, gone', 'log/0000000000000026.log', () => undefined],
+    ['the newest snapshot', 'snapshots/0000000000000019.snap', at(90)],
+    ['the mark of the end', 'log/END', at(20)],
+  ];
+
+  it('of what the snapshot covers loses nothing', async () => {
+    const { files, texts } = await sample(true, 1_000_000);
+    const path = `${DIRECTORY}/log/0000000000000001.log`;
+    const session = await recovered(storageWith(changed(files, path, at(130))), { recover: true });
+    expect(session.state.texts).toEqual(texts);
+    expect(session.report?.repairs).toMatchObject([{ action: 'salvaged', keptAs: path, dropped: undefined }]);
+    await judgeBrokenRepairs(files, texts, path, at(130));
+  });
+
+  it.each(damages)('that breaks off anywhere can be done again: %s', async (_what, name, change) => {
+    const { files, texts } = await sample(true);
+    await judgeBrokenRepairs(files, texts, `${DIRECTORY}/${name}`, change);
+  });
+
+  async function judgeBrokenRepairs(
+    files: Files,
+    texts: readonly string[],
+    path: string,
+    change: (bytes: Uint8Array) => Uint8Array | undefined,
+  ): Promise<void> {
+    expect([...files.keys()]).toContain(path);
+    const damaged = changed(files, path, change);
+    const whole = storageWith(damaged);
+    const { state, report } = await recovered(whole, { recover: true });
+    expect(report?.repairs.length).toBeGreaterThan(0);
+    expectPrefix(state.texts, texts, 0, path);
+    const evidence = damaged.get(path);
+    for (let count = 1; count <= whole.changes; count++) {
+      for (const mode of ['lost', 'kept'] as const) {
+        const storage = storageWith(damaged);
+        storage.inject({ at: count, code: 'EIO' });
+        // A failed removal or sync of a directory may be survived; what matters is the state afterwards.
+        await recovered(storage, { recover: true }).catch(() => undefined);
+        const after = storage.crash({ data: mode, names: mode });
+        const again = await recovered(after, { recover: true });
+        expectPrefix(again.state.texts, texts, state.texts.length, `${path}, change ${count}, ${mode}`);
+        if (evidence === undefined) continue;
+        const kept = [...filesOf(after).values()].some((bytes) =>
+          sameBytes(trimmed(evidence), trimmed(bytes)),
+        );
+        insist(kept, `${path}, change ${count}, ${mode}`, 'the damaged file was not kept');
+      }
+    }
+  }
 });
 
 describe('damage to a store that crashed', () => {
