@@ -23,7 +23,8 @@ export const cliErrors = defineErrors({
     hint: 'Leave the setting out. CHANGELOG.md says when it comes.',
   },
   ADDRESS_IN_USE: { summary: 'Another program listens on the address.' },
-  ADDRESS_UNUSABLE: { summary: 'The address cannot be listened on.' },
+  ADDRESS_UNUSABLE: { summary: 'The address is none of this machine.' },
+  ADDRESS_FORBIDDEN: { summary: 'The system does not let this user listen on the address.' },
   FILE_UNUSABLE: { summary: 'A file that a setting names cannot be used.' },
   NODE_UNKNOWN: {
     summary: 'The command acts for a node, and its id is not known.',
@@ -37,23 +38,20 @@ export const cliErrors = defineErrors({
     summary: 'The target is there already, and is not overwritten.',
     hint: 'Choose another one, or move it away.',
   },
-  INTERRUPTED: { summary: 'Stopped on request before it was done.' },
 });
 
 /** Which exit code an error code of any part of the program leads to; see {@link exitCodeOf} of the core. */
 export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   USAGE: 'usage',
   DATA_NOT_FOUND: 'notFound',
-  DATA_UNUSABLE: 'usage',
   DATA_OF_ORIGINAL: 'usage',
   NOT_IN_THIS_VERSION: 'usage',
   ADDRESS_IN_USE: 'addressInUse',
   ADDRESS_UNUSABLE: 'usage',
-  FILE_UNUSABLE: 'usage',
+  ADDRESS_FORBIDDEN: 'notPermitted',
   NODE_UNKNOWN: 'usage',
   ADMIN_TOKEN_MISSING: 'usage',
   TARGET_EXISTS: 'usage',
-  INTERRUPTED: 'interrupted',
 
   LOG_CORRUPT: 'storeDamaged',
   LOG_GAP: 'storeDamaged',
@@ -99,3 +97,10 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   KEY_FILE_PERMISSIONS: 'usage',
   KEY_FILE_INVALID: 'usage',
 };
+
+/** Errors of the caller, unless the cause is that the system refused access or the disk failed. */
+export const USAGE_UNLESS_THE_SYSTEM_REFUSED: ReadonlySet<string> = new Set([
+  'DATA_UNUSABLE',
+  'FILE_UNUSABLE',
+  'KEY_FILE_IO',
+]);

@@ -1,13 +1,16 @@
 import { errorCode, EXIT_CODES, exitCodeOf, MusterError } from '@muster/core';
 import { refusalOf } from '@muster/client';
-import { EXIT_BY_CODE } from './cli-errors.ts';
+import { EXIT_BY_CODE, USAGE_UNLESS_THE_SYSTEM_REFUSED } from './cli-errors.ts';
 import type { CliIo } from './io.ts';
+import { hintFor, refusalMessage } from './registry-hints.ts';
 
 /** An error as a person or a script is told it. */
 export interface ErrorReport {
   readonly code: string;
   readonly message: string;
   readonly hint: string | undefined;
+  /** Of a refusal: the code that the registry gave. */
+  readonly refusal: string | undefined;
   readonly exitCode: number;
 }
 
@@ -25,55 +28,56 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files',
 };
 
-/** What to tell of an error. The error itself, with its stack, is for a debugger. */
+const DEFECT_HINT = 'This is a defect. MUSTER_DEBUG=1 shows where it comes from.';
+
+/** What to tell of an error. Its stack is for a debugger, and left out. */
 export function describeError(error: unknown): ErrorReport {
   const exitCode = exitCodeFor(error);
+  const other = { hint: undefined, refusal: undefined, exitCode };
   if (error instanceof MusterError) {
     const refusal = refusalOf(error);
-    const code = refusal?.code === undefined ? error.code : `${error.code}/${refusal.code}`;
-    return { code, message: withCause(error), hint: error.hint, exitCode };
+    const message = refusal === undefined ? withCause(error) : refusalMessage(error, refusal);
+    return { code: error.code, message, hint: hintFor(error), refusal: refusal?.code, exitCode };
   }
   const code = errorCode(error) ?? 'INTERNAL';
-  if (!(error instanceof Error)) return { code, message: String(error), hint: undefined, exitCode };
+  if (!(error instanceof Error)) return { ...other, code, message: String(error) };
   const system = SYSTEM_ERRORS[code];
-  if (system !== undefined) {
-    const path = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : '';
-    return { code, message: `${path}${system}`, hint: undefined, exitCode };
+  if (system === undefined) {
+    return { ...other, code, message: error.message, hint: code === 'INTERNAL' ? DEFECT_HINT : undefined };
   }
-  const hint =
-    code === 'INTERNAL' ? 'This is a defect. MUSTER_DEBUG=1 shows where it comes from.' : undefined;
-  return { code, message: error.message, hint, exitCode };
+  const path = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : '';
+  return { ...other, code, message: `${path}${system}` };
 }
 
 /** Reports an error on the standard error, and says how the process is to end. */
 export function reportError(io: CliIo, json: boolean, error: unknown): number {
-  const { code, message, hint, exitCode } = describeError(error);
-  if (json) {
-    io.stderr.write(
-      `${JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })}\n`,
-    );
-  } else {
-    const lines = [`muster: ${message}`, ...(hint === undefined ? [] : [`  ${hint}`])];
-    io.stderr.write(`${lines.join('\n')}\n`);
+  const { exitCode, ...report } = describeError(error);
+  if (json) io.stderr.write(`${JSON.stringify({ error: report })}\n`);
+  else {
+    const hint = report.hint === undefined ? '' : `  ${report.hint}\n`;
+    io.stderr.write(`muster: ${report.message}\n${hint}`);
   }
   const debug = io.environment['MUSTER_DEBUG'];
-  if (debug !== undefined && debug !== '' && error instanceof Error)
+  if (debug !== undefined && debug !== '' && error instanceof Error) {
     io.stderr.write(`${error.stack ?? ''}\n`);
+  }
   return exitCode;
 }
 
 function exitCodeFor(error: unknown): number {
   if (refusalOf(error)?.code === 'not_found') return EXIT_CODES.notFound.code;
-  return exitCodeOf(error, EXIT_BY_CODE);
+  const code = exitCodeOf(error, EXIT_BY_CODE);
+  if (code !== EXIT_CODES.failure.code) return code;
+  return USAGE_UNLESS_THE_SYSTEM_REFUSED.has(errorCode(error) ?? '') ? EXIT_CODES.usage.code : code;
 }
 
 /** The message, with that of the system beneath it where the message does not have it yet. */
 function withCause(error: MusterError): string {
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
     const code = errorCode(cause);
-    if (code === undefined || error.message.includes(code)) continue;
-    const system = SYSTEM_ERRORS[code];
-    if (system !== undefined) return `${error.message} (${code}: ${system})`;
+    const system = code === undefined ? undefined : SYSTEM_ERRORS[code];
+    if (system === undefined || code === undefined) continue;
+    return error.message.includes(code) ? error.message : `${error.message} (${code}: ${system})`;
   }
   return error.message;
 }

@@ -10,16 +10,15 @@ import {
   systemTimers,
 } from '@muster/core';
 import { Registry } from '@muster/registry';
-import { cliErrors } from '../cli/cli-errors.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { showBytes } from '../cli/progress.ts';
 import { packageVersion } from '../cli/version.ts';
-import { formatAddress } from '../settings/address.ts';
 import { type registrySettings, WITHOUT_EFFECT } from '../settings/registry-settings.ts';
 import { type AdminTokenPlace, type Announcement, bannerText, readyEvent } from './banner.ts';
 import { prepareDataDirectory } from './data-directory.ts';
 import { dataDirectoryOf, registryOptionsOf } from './registry-options.ts';
 import { readOrCreateAdminToken } from './admin-token.ts';
+import { startError } from './start-error.ts';
 
 /** How long a clean stop may take: the last changes are written, and a snapshot in progress is broken off. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -68,14 +67,18 @@ async function serve(
     name: 'registry',
     stopTimeoutMs: STOP_TIMEOUT_MS,
     start: async () => {
-      registry = await startRegistry({
-        ...options,
-        version: packageVersion(),
-        logger,
-        onProgress: ({ phase, bytesDone, bytesTotal }) =>
-          progress.update(`loading the ${phase}: ${showBytes(bytesDone)} of ${showBytes(bytesTotal)}`),
-        onFatal: (error) => lifecycle.fail('registry', error),
-      });
+      try {
+        registry = await Registry.start({
+          ...options,
+          version: packageVersion(),
+          logger,
+          onProgress: ({ phase, bytesDone, bytesTotal }) =>
+            progress.update(`loading the ${phase}: ${showBytes(bytesDone)} of ${showBytes(bytesTotal)}`),
+          onFatal: (error) => lifecycle.fail('registry', error),
+        });
+      } catch (error) {
+        throw startError(error, options, io.launcher);
+      }
     },
     stop: () => registry?.stop(),
   });
@@ -99,47 +102,6 @@ async function serve(
     ignoreSignals();
     ignoreReload();
   }
-}
-
-async function startRegistry(options: Parameters<typeof Registry.start>[0]): Promise<Registry> {
-  try {
-    return await Registry.start(options);
-  } catch (error) {
-    throw listenError(error, options) ?? error;
-  }
-}
-
-/** Errors of listening, with the setting that is to be changed; undefined for all others. */
-function listenError(error: unknown, { listen, http }: Options): Error | undefined {
-  const code = errorCode(error);
-  if (!(error instanceof Error) || !('syscall' in error)) return undefined;
-  const port = 'port' in error ? error.port : undefined;
-  const isHttp = http !== undefined && (port === http.port || !('port' in error)) && port !== listen.port;
-  const [setting, address] = isHttp ? ['http', http] : ['registry-addr', listen];
-  const place = formatAddress(address);
-  const other = formatAddress({ ...address, port: address.port + 1 > 65_535 ? 0 : address.port + 1 });
-  const details = { setting, address: place };
-  if (code === 'EADDRINUSE') {
-    return cliErrors.create('ADDRESS_IN_USE', `another program listens on ${place}`, {
-      hint: `Stop it, or choose another address: --${setting} ${other}`,
-      details,
-      cause: error,
-    });
-  }
-  if (error.syscall === 'getaddrinfo' || code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') {
-    return cliErrors.create('ADDRESS_UNUSABLE', `${place} is no address of this machine (${code})`, {
-      hint: `Choose another one: --${setting} 127.0.0.1:${address.port}`,
-      details,
-    });
-  }
-  if ((code === 'EACCES' || code === 'EPERM') && error.syscall === 'listen') {
-    return cliErrors.create('ADDRESS_UNUSABLE', `the system does not let this user listen on ${place}`, {
-      hint: `Ports below 1024 are for the administrator of the machine. Choose another: --${setting} 127.0.0.1:9000`,
-      details,
-      cause: error,
-    });
-  }
-  return undefined;
 }
 
 async function reloadTls(registry: Registry | undefined, logger: Logger): Promise<void> {
