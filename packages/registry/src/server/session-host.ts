@@ -45,11 +45,19 @@ export class SessionHost {
     return this.#sessions.size;
   }
 
-  /** Takes a new connection; undefined when it is refused and must be closed without a reply. */
-  accept(sink: StreamSink, source: PeerAddress): Session | undefined {
+  /**
+   * Counts a connection that has yet to prepare itself; undefined when it is refused and must be closed without a reply.
+   * An admitted one is given to {@link SessionHost.accept}, or back to {@link AdmissionControl.release}.
+   */
+  admit(source: PeerAddress): AddressState | undefined {
     const verdict = this.admission.admitConnection(source.address, this.clock.monotonic());
-    if (!verdict.admitted) return undefined;
-    const session = new Session(this, sink, source, verdict.state);
+    return verdict.admitted ? verdict.state : undefined;
+  }
+
+  /** Takes a new connection; undefined when it is refused and must be closed without a reply. */
+  accept(sink: StreamSink, source: PeerAddress, admitted = this.admit(source)): Session | undefined {
+    if (admitted === undefined) return undefined;
+    const session = new Session(this, sink, source, admitted);
     this.#sessions.add(session);
     return session;
   }

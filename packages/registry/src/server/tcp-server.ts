@@ -1,6 +1,7 @@
 import { createServer, type Server, Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import { errorCode, type Logger, type PeerAddress, type StreamSink } from '@muster/core';
+import type { AddressState } from '../admission/index.ts';
 import type { SessionHost } from './session-host.ts';
 
 const RECEIVE_BYTES = 64 * 1024;
@@ -38,6 +39,8 @@ export class TcpServer {
   readonly #options: TcpServerOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Connections in their TLS handshake, by remote address. They are admitted before it, because it is what costs. */
+  readonly #handshakes = new Map<string, { readonly socket: Socket; readonly admitted: AddressState }>();
   readonly #receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
   #acceptErrors = 0;
 
@@ -46,10 +49,9 @@ export class TcpServer {
     this.#server =
       options.tls === undefined
         ? createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#acceptPlain(socket))
-        : createTlsServer({ ...options.tls, noDelay: true, allowHalfOpen: true }, (socket) =>
-            this.#acceptTls(socket),
-          );
+        : createTlsServer({ ...options.tls, noDelay: true }, (socket) => this.#acceptTls(socket));
     if (options.tls !== undefined) {
+      this.#server.on('connection', (socket: Socket) => this.#beginHandshake(socket));
       this.#server.on('tlsClientError', (error: Error) =>
         options.logger.debug({ error }, 'TLS handshake failed'),
       );
@@ -91,7 +93,25 @@ export class TcpServer {
 
   /** Closes what is still open. */
   closeConnections(): void {
+    for (const { socket } of this.#handshakes.values()) socket.destroy();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #beginHandshake(socket: Socket): void {
+    const { sessions } = this.#options;
+    const source = sourceOf(socket);
+    const admitted = sessions.admit(source);
+    if (admitted === undefined) {
+      socket.destroy();
+      return;
+    }
+    const name = nameOf(source);
+    this.#handshakes.set(name, { socket, admitted });
+    socket.once('close', () => {
+      if (this.#handshakes.get(name)?.socket !== socket) return;
+      this.#handshakes.delete(name);
+      sessions.admission.release(admitted);
+    });
   }
 
   #acceptPlain(accepted: Socket): void {
@@ -125,12 +145,21 @@ export class TcpServer {
 
   #acceptTls(socket: TLSSocket): void {
     this.#acceptErrors = 0;
-    const session = this.#serve(socket);
+    const name = nameOf(sourceOf(socket));
+    const handshake = this.#handshakes.get(name);
+    if (handshake === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#handshakes.delete(name);
+    // Not before: a peer that goes away during the handshake is not waited for.
+    socket.allowHalfOpen = true;
+    const session = this.#serve(socket, handshake.admitted);
     if (session !== undefined) socket.on('data', (chunk: Buffer) => session.receive(chunk, 0, chunk.length));
   }
 
-  #serve(socket: Socket): ReturnType<SessionHost['accept']> {
-    const session = this.#options.sessions.accept(new SocketSink(socket), sourceOf(socket));
+  #serve(socket: Socket, admitted?: AddressState): ReturnType<SessionHost['accept']> {
+    const session = this.#options.sessions.accept(new SocketSink(socket), sourceOf(socket), admitted);
     if (session === undefined) {
       socket.destroy();
       return undefined;
@@ -198,6 +227,10 @@ class SocketSink implements StreamSink {
   destroy(): void {
     this.#socket.destroy();
   }
+}
+
+function nameOf({ address, port }: PeerAddress): string {
+  return `${address} ${port}`;
 }
 
 function sourceOf(socket: Socket): PeerAddress {
