@@ -13,7 +13,11 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'unit',
-          include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+          include: [
+            'packages/*/test/**/*.test.ts',
+            'scripts/test/**/*.test.ts',
+            'benchmarks/test/**/*.test.ts',
+          ],
           exclude: ['**/e2e/**', '**/soak/**'],
           testTimeout: 60_000,
         },

@@ -7,6 +7,11 @@ export interface BenchmarkContext {
   readonly report: (result: Result) => void;
   /** Says what is being done, for whoever waits. */
   readonly progress: (text: string) => void;
+  /**
+   * Whether another run of a series is to be made after `done` of at most `planned`; fewer are made when a quick benchmark
+   * runs late on a busy machine, but never less than one.
+   */
+  readonly another: (done: number, planned: number) => boolean;
   /** Whether one of these ids is asked for. */
   readonly wants: (...ids: readonly string[]) => boolean;
 }

@@ -21,6 +21,7 @@ export interface RunningServer {
 export class Fixture {
   readonly #processes = new Set<TaskProcess>();
   readonly #root: string;
+  #generator: TaskProcess | undefined;
 
   private constructor(root: string) {
     this.#root = root;
@@ -40,6 +41,12 @@ export class Fixture {
     const started = new TaskProcess(join(import.meta.dirname, name), { nodeOptions });
     this.#processes.add(started);
     return started;
+  }
+
+  /** The load generator: one process for the whole run. */
+  get generator(): TaskProcess {
+    this.#generator ??= this.program('generator.ts');
+    return this.#generator;
   }
 
   async makeStore(name: string, plan: Omit<StorePlan, 'directory'>): Promise<string> {

@@ -48,6 +48,10 @@ function poolOf(name: string): FramePool {
 
 serveTasks({
   openPool,
+  closePools: () => {
+    for (const pool of pools.values()) pool.close();
+    pools.clear();
+  },
   runFor: ({ name, durationMs }: { name: string; durationMs: number }): Promise<FrameRun> =>
     poolOf(name).runFor(durationMs),
   runPieces: ({ name, count }: { name: string; count: number }): Promise<FrameRun> =>
@@ -69,4 +73,8 @@ serveTasks({
   },
   resetProbe: () => probe?.reset(),
   readProbe: () => probe?.read(),
+  stopProbe: () => {
+    probe?.stop();
+    probe = undefined;
+  },
 });

@@ -1,20 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { Registry } from '@muster/registry';
-import type { Directory } from '../../packages/registry/src/model/directory.ts';
-import type { RegistryEvent } from '../../packages/registry/src/model/events.ts';
-import {
-  emptyProfile,
-  encodeProfile,
-  type NodeProfile,
-} from '../../packages/registry/src/model/node-profile.ts';
-import { NodeFlag } from '../../packages/registry/src/model/node-table.ts';
 import { serveTasks } from '../harness/child.ts';
-import { identityOf, isPublicNode, KEYED_NODES, LIST_MEMBERS, LIST_NETWORK } from './population.ts';
+import {
+  addressOf,
+  makeTemplates,
+  type NodeTemplate,
+  PUBLIC_KEY_BYTES,
+  tagsOf,
+  templateIndex,
+} from './node-template.ts';
+import { identityOf, KEYED_NODES, LIST_MEMBERS, LIST_NETWORK } from './population.ts';
+
+type Directory = NonNullable<Registry['directory']>;
+type RegistryEvent = Parameters<NonNullable<Registry['engine']>['commit']>[0][number];
 
 const EVENTS_PER_COMMIT = 2000;
-const PUBLIC_KEY_BYTES = 32;
-const FLAGS = NodeFlag.live | NodeFlag.hasKey | NodeFlag.signatureVerified | NodeFlag.ownsHostname;
-const TAGS = ['edge', 'gpu', 'arm64', 'eu-west', 'us-east', 'storage', 'relay', 'canary'];
 
 /** What a store is to hold. */
 export interface StorePlan {
@@ -39,14 +39,14 @@ async function makeStore(plan: StorePlan): Promise<void> {
   });
   // No snapshot but the one below, so that what is left in the log is known.
   registry.breakers.get('snapshot.write').set({ state: 'open', reason: 'benchmark' }, Date.now());
-  fill(registry.directory as Directory, plan.nodes);
+  fill(registry.directory as Directory, plan.nodes, await makeTemplates());
   if (plan.withList) await commitAll(registry, largeNetwork());
   await registry.store?.writeSnapshot();
   await commitAll(registry, tail(plan));
   await registry.stop();
 }
 
-function fill(directory: Directory, count: number): void {
+function fill(directory: Directory, count: number, templates: readonly NodeTemplate[]): void {
   const { nodes } = directory;
   const at = Math.floor(Date.now() / 1000);
   const keys = randomBytes(PUBLIC_KEY_BYTES * count);
@@ -54,8 +54,8 @@ function fill(directory: Directory, count: number): void {
     keys.set(identityOf(id).publicKey, PUBLIC_KEY_BYTES * (id - 1));
   for (let id = 1; id <= count; id++) {
     const key = keys.subarray(PUBLIC_KEY_BYTES * (id - 1), PUBLIC_KEY_BYTES * id);
-    const flags = FLAGS | (isPublicNode(id) ? NodeFlag.public : 0);
-    const slot = nodes.restore(id, flags, encodeProfile(profileOf(id), key));
+    const template = templates[templateIndex(id)] as NodeTemplate;
+    const slot = nodes.restore(id, template.flags, template.profileOf(id, key));
     nodes.lastSeen[slot] = at;
     nodes.createdAt[slot] = at;
   }
@@ -90,27 +90,6 @@ function* largeNetwork(): Generator<RegistryEvent> {
   yield { type: 'network.created', id: LIST_NETWORK, ...head };
   for (let node = 1; node <= LIST_MEMBERS; node++)
     yield { type: 'network.joined', network: LIST_NETWORK, node, role: 'member' };
-}
-
-function profileOf(id: number): NodeProfile {
-  return {
-    ...emptyProfile,
-    networks: [0],
-    hostname: `node-${id.toString().padStart(8, '0')}-rack${id % 97}`,
-    tags: id % 5 === 0 ? tagsOf(id) : [],
-    realAddr: addressOf(id),
-    version: `1.${id % 12}.${id % 7}`,
-    lanAddrs: [`10.${(id >> 16) & 255}.${(id >> 8) & 255}.${id & 255}:4000`],
-    owner: id % 10 === 0 ? `team-${id}@fleet.example` : '',
-  };
-}
-
-function addressOf(id: number): string {
-  return `198.${18 + ((id >> 16) & 1)}.${(id >> 8) & 255}.${id & 255}:${4000 + (id % 100)}`;
-}
-
-function tagsOf(id: number): readonly string[] {
-  return [TAGS[id % 8] as string, TAGS[(id + 3) % 8] as string];
 }
 
 /** What a fleet does all day: endpoints move, tags change. */

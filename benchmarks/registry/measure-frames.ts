@@ -9,7 +9,7 @@ import type { FrameRun } from './load/frame-pool.ts';
 import type { FrameKind } from './load/frames.ts';
 
 const CONNECTIONS = 64;
-const WARM_UP_MS = 200;
+const WARM_UP_MS = 100;
 const RESOLVES_WARM_UP = 8;
 
 /** How much is measured. */
@@ -23,7 +23,7 @@ interface Effort {
   readonly newResolves: number;
 }
 
-const QUICK: Effort = { rounds: 7, minRounds: 3, durationMs: 150, budgetMs: 7_000, newResolves: 24 };
+const QUICK: Effort = { rounds: 5, minRounds: 3, durationMs: 150, budgetMs: 5_000, newResolves: 16 };
 const FULL: Effort = { rounds: 11, minRounds: 11, durationMs: 700, budgetMs: 0, newResolves: 120 };
 
 /** One series of runs, and what stands behind it. */
@@ -53,7 +53,7 @@ export async function measureFrames(
   const effort = context.quick ? QUICK : FULL;
   const echo = await EchoServer.start();
   if (echo === undefined) context.progress('no Go here: no echo to compare with');
-  const generator = fixture.program('generator.ts');
+  const { generator } = fixture;
   const series = plannedSeries(context, server, echo, effort);
   try {
     for (const { plan } of series) await warmUp(generator, plan);
@@ -67,7 +67,7 @@ export async function measureFrames(
     }
     report(context, series, effort);
   } finally {
-    await fixture.stop(generator);
+    await generator.run('closePools');
     await echo?.stop();
   }
 }
@@ -121,7 +121,7 @@ function plannedSeries(
     });
   };
   const proven = '16 nodes a connection, signed, proven on the connection';
-  const repeated = 'signed, 64 different requests a connection over and over';
+  const repeated = 'signed, 32 different requests a connection over and over';
   add('heartbeat.unpipelined', 'echo.unpipelined', 'heartbeat', 1, proven);
   add('lookup.unpipelined', 'echo.lookup.unpipelined', 'lookup', 1, 'random ids');
   add('resolve.unpipelined', undefined, 'resolve', 1, 'each with a signature that was never seen before');
@@ -152,7 +152,10 @@ function report(context: BenchmarkContext, series: readonly Series[], effort: Ef
     const length =
       plan.frames === undefined ? `${effort.durationMs} ms` : `${CONNECTIONS * effort.newResolves} requests`;
     const spread = `median of ${runs} runs of ${length} (${formatValue(min)} to ${formatValue(max)})`;
-    const cores = `cores used: server ${mean(serverCpu)}, load generator ${mean(generatorCpu)}`;
+    const perSecond = formatValue(median(rates.map((rate, run) => rate / (serverCpu[run] || 1))));
+    const cores =
+      `cores used: server ${mean(serverCpu)}, load generator ${mean(generatorCpu)}; ` +
+      `${perSecond} for a second of the server's processor time`;
     context.report({
       id,
       value: median(rates),

@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import type { BenchmarkContext } from '../harness/benchmark.ts';
-import { processFigures } from '../harness/child.ts';
+import { processFigures, type TaskProcess } from '../harness/child.ts';
 import { formatValue } from '../harness/results.ts';
 import { median, summarise } from '../harness/statistics.ts';
 import { DURABILITY, type Fixture, type RunningServer } from './fixture.ts';
+import type { SnapshotRun } from './server.ts';
 
 const MEBIBYTE = 1024 * 1024;
-const SETTLE_MS = 1000;
 
 export const MILLION_IDS = ['memory.1m', 'ready.1m', 'stall'];
 export const IDLE_IDS = ['idle'];
@@ -16,25 +16,25 @@ export interface Start {
   readonly readyMs: number;
   readonly startMs: number;
   readonly residentBytes: number;
-  /** A second after it was ready. */
+  /** A while after it was ready. */
   readonly settledBytes: number;
 }
 
-/** Starts a registry on a store `runs` times and leaves the last one running. */
+/** Starts a registry on a store several times and leaves the last one running. */
 export async function startOn(
   fixture: Fixture,
   directory: string,
-  runs: number,
+  effort: { readonly runs: number; readonly settleMs: number },
 ): Promise<{ readonly server: RunningServer; readonly starts: readonly Start[] }> {
   const starts: Start[] = [];
   for (;;) {
     const server = await fixture.startServer(directory);
     const { residentBytes } = processFigures(server.process.pid);
-    await sleep(SETTLE_MS);
+    await sleep(effort.settleMs);
     const settledBytes = processFigures(server.process.pid).residentBytes;
     const { readyMs } = server;
     starts.push({ readyMs, startMs: server.ready.startMs, residentBytes, settledBytes });
-    if (starts.length === runs) return { server, starts };
+    if (starts.length === effort.runs) return { server, starts };
     await fixture.stop(server.process);
   }
 }
@@ -56,7 +56,7 @@ export function reportStarts(
     id: `memory.${suffix}`,
     value: resident.median,
     unit: 'MiB',
-    note: `${base}; resident a second after the start, ${formatValue(atOnce)} when ready; ${resident.runs} runs${range(resident)}`,
+    note: `${base}; resident when the start had settled, ${formatValue(atOnce)} when ready; ${resident.runs} runs${range(resident)}`,
   });
   context.report({
     id: `ready.${suffix}`,
@@ -75,46 +75,36 @@ export async function measureStall(
   server: RunningServer,
   remark = '',
 ): Promise<void> {
-  const generator = fixture.program('generator.ts');
-  const runs = context.quick ? 2 : 7;
-  const inside: number[] = [];
-  const outside: number[] = [];
-  const durations: number[] = [];
-  let bytes = 0;
+  const { generator } = fixture;
+  const runs = context.quick ? 3 : 9;
+  const snapshots: SnapshotRun[] = [];
+  const seen: number[] = [];
   try {
     await generator.run('startProbe', server.ready.port);
-    for (let run = 0; run < runs; run++) {
+    for (let run = 0; context.another(run, runs); run++) {
       context.progress(`snapshot ${run + 1} of ${runs}`);
       await generator.run('resetProbe');
-      const snapshot = await server.process.run<{
-        readonly durationMs: number;
-        readonly stallMs: number;
-        readonly bytes: number;
-      }>('snapshot');
-      const { worstMs } = await generator.run<{ readonly worstMs: number }>('readProbe');
-      inside.push(snapshot.stallMs);
-      outside.push(worstMs);
-      durations.push(snapshot.durationMs);
-      bytes = snapshot.bytes;
+      snapshots.push(await server.process.run<SnapshotRun>('snapshot'));
+      seen.push((await generator.run<{ readonly worstMs: number }>('readProbe')).worstMs);
     }
   } finally {
-    await fixture.stop(generator);
+    await generator.run('stopProbe');
   }
+  const megabytes = formatValue((snapshots[0]?.bytes ?? 0) / 1e6);
+  const duration = formatValue(median(snapshots.map(({ durationMs }) => durationMs)));
   const base =
-    `${remark}durability ${DURABILITY}, ${formatValue(server.ready.nodes)} nodes, ${formatValue(bytes / 1e6)} MB ` +
-    `written in ${formatValue(median(durations))} ms; worst of ${runs} runs (median ${formatValue(median(inside))} ms)`;
-  context.report({
-    id: 'stall.snapshot.1m',
-    value: Math.max(...inside),
-    unit: 'ms',
-    note: `longest time between two ticks of a 1 ms timer in the server; ${base}`,
-  });
-  context.report({
-    id: 'stall.snapshot.1m.seen',
-    value: Math.max(...outside),
-    unit: 'ms',
-    note: `slowest of the heartbeats that a client sends 1 ms apart meanwhile, median of the runs ${formatValue(median(outside))} ms; ${base}`,
-  });
+    `${remark}durability ${DURABILITY}, ${formatValue(server.ready.nodes)} nodes, ${megabytes} MB written in ` +
+    `${duration} ms`;
+  const add = (id: string, values: readonly number[], what: string): void => {
+    const { min, max } = summarise(values);
+    const spread = `the worst of a run, median of ${snapshots.length} runs (${formatValue(min)} to ${formatValue(max)})`;
+    context.report({ id, value: median(values), unit: 'ms', note: `${what}; ${spread}; ${base}` });
+  };
+  const inside = snapshots.map(({ stallMs }) => stallMs);
+  const processor = snapshots.map(({ stallCpuMs }) => stallCpuMs);
+  add('stall.snapshot.1m', inside, 'time between two ticks of a 1 ms timer in the server');
+  add('stall.snapshot.1m.cpu', processor, 'processor time that the loop used between two ticks');
+  add('stall.snapshot.1m.seen', seen, 'answer to a client that sends heartbeats 1 ms apart');
 }
 
 /** What an idle registry writes, and what idle connections cost. */
@@ -123,20 +113,15 @@ export async function measureIdle(
   fixture: Fixture,
   server: RunningServer,
 ): Promise<void> {
-  const generator = fixture.program('generator.ts');
-  try {
-    if (context.wants('idle.connection_heap', 'idle.connection_resident'))
-      await measureConnections(context, server, generator);
-    if (context.wants('idle.bytes_per_minute')) await measureIdleWrites(context, server);
-  } finally {
-    await fixture.stop(generator);
-  }
+  if (context.wants('idle.connection_heap', 'idle.connection_resident'))
+    await measureConnections(context, server, fixture.generator);
+  if (context.wants('idle.bytes_per_minute')) await measureIdleWrites(context, server);
 }
 
 async function measureConnections(
   context: BenchmarkContext,
   server: RunningServer,
-  generator: Awaited<ReturnType<Fixture['program']>>,
+  generator: TaskProcess,
 ): Promise<void> {
   const count = context.quick ? 2000 : 10_000;
   context.progress(`${count} idle connections`);
@@ -167,7 +152,7 @@ async function measureConnections(
 }
 
 async function measureIdleWrites(context: BenchmarkContext, server: RunningServer): Promise<void> {
-  const seconds = context.quick ? 2 : 60;
+  const seconds = context.quick ? 1 : 60;
   context.progress(`${seconds} s without requests`);
   const { pid } = server.process;
   const before = processFigures(pid).writtenBytes;

@@ -9,9 +9,9 @@ import { measureLogAppend, measureWriteLatency } from './log-append.ts';
 
 /** Registrations of a round, by number of clients. */
 const PLANS = [
-  { clients: 1, id: 'register.durable.1client', quick: 200, full: 1500 },
-  { clients: 64, id: 'register.durable.64clients', quick: 1200, full: 10_000 },
-  { clients: 1000, id: 'register.durable.1000clients', quick: 2500, full: 15_000 },
+  { clients: 1, id: 'register.durable.1client', quick: 150, full: 1500 },
+  { clients: 64, id: 'register.durable.64clients', quick: 1000, full: 10_000 },
+  { clients: 1000, id: 'register.durable.1000clients', quick: 2000, full: 15_000 },
 ] as const;
 
 export const REGISTER_IDS = ['register', 'write.latency'];
@@ -23,8 +23,12 @@ interface Round extends RegistrationRun {
 
 /** New nodes per second, each signed by its own key and answered after its event was on the disk. */
 export async function measureRegistrations(context: BenchmarkContext, fixture: Fixture): Promise<void> {
-  const server = await fixture.startServer(fixture.folder('registrations'));
-  const generator = fixture.program('generator.ts');
+  const wantsLatency = context.wants('write.latency');
+  const [server, memory] = await Promise.all([
+    fixture.startServer(fixture.folder('registrations')),
+    wantsLatency ? fixture.startServer() : undefined,
+  ]);
+  const { generator } = fixture;
   try {
     const rounds = context.quick ? 3 : 5;
     await register(generator, server, { clients: 64, count: context.quick ? 500 : 3000 });
@@ -32,16 +36,16 @@ export async function measureRegistrations(context: BenchmarkContext, fixture: F
       if (!context.wants(id)) continue;
       const count = context.quick ? quick : full;
       const done: Round[] = [];
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; context.another(round, rounds); round++) {
         context.progress(`${id}, round ${round + 1} of ${rounds}`);
         done.push(await register(generator, server, { clients, count }));
       }
       reportRegistrations(context, id, done, count);
     }
-    if (context.wants('write.latency')) await measureAddedLatency(context, fixture, server, generator);
+    if (memory !== undefined) await measureAddedLatency(context, server, memory, generator);
   } finally {
-    await fixture.stop(generator);
     await fixture.stop(server.process);
+    if (memory !== undefined) await fixture.stop(memory.process);
   }
 }
 
@@ -90,23 +94,21 @@ function reportRegistrations(
 /** What durability adds to the latency of one client's registrations: beside a registry that keeps all in memory. */
 async function measureAddedLatency(
   context: BenchmarkContext,
-  fixture: Fixture,
   durable: RunningServer,
+  memory: RunningServer,
   generator: TaskProcess,
 ): Promise<void> {
   context.progress('write latency');
-  const memory = await fixture.startServer();
-  const plan = { clients: 1, count: context.quick ? 120 : 600 };
+  const plan = { clients: 1, count: context.quick ? 60 : 600 };
   const rounds = context.quick ? 3 : 7;
   const onDisk: number[] = [];
   const inMemory: number[] = [];
   await register(generator, memory, plan);
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; context.another(round, rounds); round++) {
     inMemory.push(median([...(await register(generator, memory, plan)).latenciesMs]));
     onDisk.push(median([...(await register(generator, durable, plan)).latenciesMs]));
   }
-  await fixture.stop(memory.process);
-  const runs = `one client, median of ${rounds} medians of ${plan.count} registrations`;
+  const runs = `one client, median of ${onDisk.length} medians of ${plan.count} registrations`;
   context.report({
     id: 'write.latency',
     value: median(onDisk),
@@ -132,7 +134,7 @@ export async function measureLog(context: BenchmarkContext, fixture: Fixture): P
   const raw: number[] = [];
   const ratios: number[] = [];
   let note = '';
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; context.another(round, rounds); round++) {
     context.progress(`log, round ${round + 1} of ${rounds}`);
     const append = await measureLogAppend({ directory, seconds });
     const latency = await measureWriteLatency({ directory, seconds: seconds / 2 });
@@ -143,7 +145,7 @@ export async function measureLog(context: BenchmarkContext, fixture: Fixture): P
     note = append.note;
   }
   const { min, max } = summarise(rates);
-  const runs = `median of ${rounds} runs of ${seconds} s`;
+  const runs = `median of ${rates.length} runs of ${seconds} s`;
   const range = `(${formatValue(min)} to ${formatValue(max)})`;
   context.report({
     id: 'log.append',

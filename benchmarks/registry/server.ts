@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Registry, type RegistryOptions } from '@muster/registry';
 import { serveTasks } from '../harness/child.ts';
 
@@ -16,7 +15,6 @@ export interface ServerReady {
 }
 
 let registry: Registry | undefined;
-const delay = monitorEventLoopDelay({ resolution: 1 });
 
 function running(): Registry {
   if (registry === undefined) throw new Error('the registry has not been started');
@@ -49,23 +47,58 @@ function heapBytes(): number {
   return heapUsed + external;
 }
 
-/** Writes a snapshot; milliseconds it took and the longest time that the loop was held meanwhile. */
-async function snapshot(): Promise<{
+/** What writing a snapshot did to the event loop. */
+export interface SnapshotRun {
   readonly durationMs: number;
-  readonly stallMs: number;
   readonly bytes: number;
-}> {
+  /** Longest time between two ticks of a timer of a millisecond. */
+  readonly stallMs: number;
+  /** Most processor time that the loop's thread used between two ticks: a stall without the machine's other work. */
+  readonly stallCpuMs: number;
+}
+
+async function snapshot(): Promise<SnapshotRun> {
   const { store } = running();
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  delay.enable();
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  delay.reset();
+  const ticks = watchLoop();
+  await pause(20);
+  ticks.reset();
   const startedAt = performance.now();
   const info = await store?.writeSnapshot();
   const durationMs = performance.now() - startedAt;
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  delay.disable();
-  return { durationMs, stallMs: delay.max / 1e6, bytes: info?.bytes ?? 0 };
+  await pause(20);
+  return { durationMs, bytes: info?.bytes ?? 0, ...ticks.stop() };
+}
+
+function watchLoop(): {
+  reset(): void;
+  stop(): { readonly stallMs: number; readonly stallCpuMs: number };
+} {
+  let stallMs = 0;
+  let stallCpuMs = 0;
+  let lastAt = performance.now();
+  let lastCpu = process.threadCpuUsage();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    const used = process.threadCpuUsage(lastCpu);
+    stallMs = Math.max(stallMs, now - lastAt);
+    stallCpuMs = Math.max(stallCpuMs, (used.user + used.system) / 1000);
+    lastAt = now;
+    lastCpu = process.threadCpuUsage();
+  }, 1);
+  return {
+    reset: () => {
+      stallMs = 0;
+      stallCpuMs = 0;
+    },
+    stop: () => {
+      clearInterval(timer);
+      return { stallMs, stallCpuMs };
+    },
+  };
+}
+
+function pause(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
 }
 
 serveTasks(

@@ -47,6 +47,7 @@ export class HeartbeatProbe {
   #sentAt = 0;
   #worstMs = 0;
   #count = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -69,6 +70,11 @@ export class HeartbeatProbe {
     return { worstMs: this.#worstMs, heartbeats: this.#count };
   }
 
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#socket.destroy();
+  }
+
   #send(): void {
     this.#sentAt = performance.now();
     this.#socket.write(this.#frame);
@@ -78,6 +84,6 @@ export class HeartbeatProbe {
     if (chunk.length !== HEARTBEAT_OK_BYTES || chunk[4] !== 0x81) throw new Error('not a heartbeat reply');
     this.#worstMs = Math.max(this.#worstMs, performance.now() - this.#sentAt);
     this.#count++;
-    setTimeout(() => this.#send(), 1);
+    this.#timer = setTimeout(() => this.#send(), 1);
   }
 }

@@ -4,7 +4,7 @@ import { identityOf, KEYED_NODES } from '../population.ts';
 const LENGTH_BYTES = 4;
 const SIGNATURE_BYTES = 64;
 const LOOKUPS_PER_CONNECTION = 2048;
-const RESOLVES_PER_CONNECTION = 64;
+const RESOLVES_PER_CONNECTION = 32;
 
 /** The operations that have frames of their own. */
 export type FrameKind = 'heartbeat' | 'lookup' | 'resolve';

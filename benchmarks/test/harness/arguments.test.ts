@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { isWanted, parseArguments } from '../../harness/arguments.ts';
+
+describe('the command line of a benchmark', () => {
+  it('names the service and how to run it', () => {
+    expect(parseArguments(['registry'])).toEqual({
+      service: 'registry',
+      quick: false,
+      json: false,
+      only: [],
+    });
+    expect(parseArguments(['--json', 'registry', '--quick', '--only', 'echo,heartbeat'])).toEqual({
+      service: 'registry',
+      quick: true,
+      json: true,
+      only: ['echo', 'heartbeat'],
+    });
+    expect(parseArguments(['registry', '--only=log.append']).only).toEqual(['log.append']);
+  });
+
+  it.each([[[]], [['--fast', 'registry']], [['registry', 'other']], [['registry', '--only']], [['../x']]])(
+    'is refused: %j',
+    (argv) => {
+      expect(() => parseArguments(argv)).toThrow(/usage: npm run bench/);
+    },
+  );
+
+  it('selects ids by name and by beginning', () => {
+    expect(isWanted([], ['anything'])).toBe(true);
+    expect(isWanted(['heartbeat'], ['heartbeat.unpipelined'])).toBe(true);
+    expect(isWanted(['heartbeat.unpipelined'], ['heartbeat.pipelined16'])).toBe(false);
+    expect(isWanted(['list'], ['listing'])).toBe(false);
+    expect(isWanted(['ready.1m'], ['memory.1m', 'ready.1m'])).toBe(true);
+  });
+});
