@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isWanted, parseArguments } from './harness/arguments.ts';
 import type { Benchmark, BenchmarkContext } from './harness/benchmark.ts';
-import { describeMachine } from './harness/machine.ts';
+import { describeMachine, OtherWork } from './harness/machine.ts';
 import { formatJson, formatTable, type Result } from './harness/results.ts';
 
 /** A quick benchmark that has run for this long makes no more than {@link LATE_RUNS} runs of what is left. */
@@ -17,6 +17,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const { benchmark } = (await import(program)) as { readonly benchmark: Benchmark };
   const results: Result[] = [];
   const startedAt = performance.now();
+  const otherWork = new OtherWork();
   const context: BenchmarkContext = {
     quick,
     report: (result) => void results.push(result),
@@ -34,8 +35,15 @@ async function main(argv: readonly string[]): Promise<void> {
   };
   await benchmark(context);
   const shown = results.filter(({ id }) => isWanted(only, [id]));
-  const info = { command: `npm run bench -- ${argv.join(' ')}`, machine: describeMachine() };
+  const info = {
+    command: `npm run bench -- ${argv.join(' ')}`,
+    machine: `${describeMachine()}${othersText(otherWork.cores())}`,
+  };
   process.stdout.write(`${json ? formatJson(shown, info) : formatTable(shown, info)}\n`);
+}
+
+function othersText(cores: number | undefined): string {
+  return cores === undefined ? '' : `, other work used ${cores.toFixed(2)} cores meanwhile`;
 }
 
 try {
