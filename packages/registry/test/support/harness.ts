@@ -1,4 +1,4 @@
-import { MetricsRegistry, type PeerAddress, recordingLogger } from '@muster/core';
+import { MetricsRegistry, MusterError, type PeerAddress, recordingLogger } from '@muster/core';
 import { challengeFor, requestSignatureText } from '@muster/core/identity';
 import { ManualClock, seededRandom } from '@muster/core/testing';
 import {
@@ -85,9 +85,11 @@ export interface TestNode {
   readonly signer: Signer;
 }
 
+/** Nobody is vouched for. */
 const noOutbound: OutboundChecks = {
-  verifyIdentityToken: () => Promise.reject(new Error('no identity webhook in this test')),
-  validateToken: () => Promise.reject(new Error('no identity provider in this test')),
+  verifyIdentityToken: () =>
+    Promise.reject(new MusterError('identity_rejected', 'identity verification failed')),
+  validateToken: () => Promise.resolve({ verified: false, error: 'invalid token: not in this test' }),
 };
 
 /** Small tables: the default ones reserve address space for two million nodes. */
