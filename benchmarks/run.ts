@@ -11,7 +11,7 @@ const LATE_RUNS = 1;
 
 /** Runs the benchmark of a service: see the README beside it. Standard output has the figures, nothing else. */
 async function main(argv: readonly string[]): Promise<void> {
-  const { service, quick, json, only } = parseArguments(argv);
+  const { service, quick, json, only, original } = parseArguments(argv);
   const program = join(import.meta.dirname, service, 'index.ts');
   if (!existsSync(program)) throw new Error(`no benchmark for ${service}`);
   const { benchmark } = (await import(program)) as { readonly benchmark: Benchmark };
@@ -20,6 +20,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const otherWork = new OtherWork();
   const context: BenchmarkContext = {
     quick,
+    original,
     report: (result) => void results.push(result),
     progress: (text) => {
       if (!process.stderr.isTTY && json) return;

@@ -3,6 +3,8 @@ import type { Result } from './results.ts';
 /** What a benchmark is given. */
 export interface BenchmarkContext {
   readonly quick: boolean;
+  /** Port of another implementation that is to be measured beside ours. */
+  readonly original: number | undefined;
   /** Takes a figure. */
   readonly report: (result: Result) => void;
   /** Says what is being done, for whoever waits. */

@@ -4,7 +4,12 @@ import { HeartbeatProbe, openIdle } from './load/connections.ts';
 import { FramePool, type FrameRun } from './load/frame-pool.ts';
 import { type FrameKind, makePieces, REPLY_LENGTH, REQUEST_LENGTH, REQUEST_OPCODE } from './load/frames.ts';
 import { runLists } from './load/lists.ts';
-import { makeRegistrations, type RegistrationRun, runRegistrations } from './load/registrations.ts';
+import {
+  makeRegistrations,
+  registerPopulation,
+  type RegistrationRun,
+  runRegistrations,
+} from './load/registrations.ts';
 
 const REPLY_BIT = 0x80;
 
@@ -56,6 +61,7 @@ serveTasks({
     poolOf(name).runFor(durationMs),
   runPieces: ({ name, count }: { name: string; count: number }): Promise<FrameRun> =>
     poolOf(name).runPieces(count),
+  registerPopulation,
   makeRegistrations: (count: number) => {
     registrations = makeRegistrations(count);
   },

@@ -7,6 +7,7 @@ import { DURABILITY, type Fixture, type RunningServer } from './fixture.ts';
 import type { PoolPlan } from './generator.ts';
 import type { FrameRun } from './load/frame-pool.ts';
 import type { FrameKind } from './load/frames.ts';
+import { KEYED_NODES } from './population.ts';
 
 const CONNECTIONS = 64;
 const WARM_UP_MS = 100;
@@ -54,7 +55,8 @@ export async function measureFrames(
   const echo = await EchoServer.start();
   if (echo === undefined) context.progress('no Go here: no echo to compare with');
   const { generator } = fixture;
-  const series = plannedSeries(context, server, echo, effort);
+  if (context.original !== undefined) await generator.run('registerPopulation', context.original);
+  const series = [...plannedSeries(context, server, echo, effort), ...originalSeries(context)];
   try {
     for (const { plan } of series) await warmUp(generator, plan);
     const startedAt = performance.now();
@@ -132,6 +134,27 @@ function plannedSeries(
   return series;
 }
 
+/** The original, or whatever else speaks its protocol, under the same load. Its processor time is not known. */
+function originalSeries(context: BenchmarkContext): readonly Series[] {
+  const { original } = context;
+  if (original === undefined) return [];
+  const series: Series[] = [];
+  for (const [name, depth] of [
+    ['unpipelined', 1],
+    ['pipelined16', 16],
+  ] as const) {
+    for (const kind of ['heartbeat', 'lookup'] as const) {
+      const id = `original.${kind}.${name}`;
+      if (!context.wants(id, `${kind}.${name}`)) continue;
+      const shape = { kind, depth, connections: CONNECTIONS, nodes: KEYED_NODES };
+      const plan: PoolPlan = { name: id, target: 'registry', port: original, ...shape };
+      const note = `another implementation on port ${original}, ${formatValue(KEYED_NODES)} nodes`;
+      series.push({ id, echoId: undefined, plan, pid: 0, note, rates: [], generatorCpu: [], serverCpu: [] });
+    }
+  }
+  return series;
+}
+
 async function measureOnce(generator: TaskProcess, series: Series, effort: Effort): Promise<void> {
   const { name, frames } = series.plan;
   const before = processFigures(series.pid).cpuSeconds;
@@ -152,10 +175,7 @@ function report(context: BenchmarkContext, series: readonly Series[], effort: Ef
     const length =
       plan.frames === undefined ? `${effort.durationMs} ms` : `${CONNECTIONS * effort.newResolves} requests`;
     const spread = `median of ${runs} runs of ${length} (${formatValue(min)} to ${formatValue(max)})`;
-    const perSecond = formatValue(median(rates.map((rate, run) => rate / (serverCpu[run] || 1))));
-    const cores =
-      `cores used: server ${mean(serverCpu)}, load generator ${mean(generatorCpu)}; ` +
-      `${perSecond} for a second of the server's processor time`;
+    const cores = coresText(rates, serverCpu, generatorCpu);
     context.report({
       id,
       value: median(rates),
@@ -171,6 +191,20 @@ function report(context: BenchmarkContext, series: readonly Series[], effort: Ef
       note: `${id} / ${echoId}, median of ${runs} pairs; durability ${DURABILITY}`,
     });
   }
+}
+
+function coresText(
+  rates: readonly number[],
+  serverCpu: readonly number[],
+  generatorCpu: readonly number[],
+): string {
+  const generator = `load generator ${mean(generatorCpu)}`;
+  if (serverCpu.some((cores) => cores === 0)) return `cores used: ${generator}`;
+  const perSecond = median(rates.map((rate, run) => rate / (serverCpu[run] as number)));
+  return (
+    `cores used: server ${mean(serverCpu)}, ${generator}; ` +
+    `${formatValue(perSecond)} for a second of the server's processor time`
+  );
 }
 
 function mean(values: readonly number[]): string {

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { challenges, Identity } from '@muster/core/identity';
+import { identityOf, KEYED_NODES } from '../population.ts';
 
 const LENGTH_BYTES = 4;
 
@@ -34,6 +35,28 @@ export function makeRegistrations(count: number): readonly Buffer[] {
       lan_addrs: [`10.0.${n % 251}.${n % 241}:4000`],
     });
   });
+}
+
+/**
+ * Registers the nodes that have keys, in the order of their ids, with a server whose store is empty: so they get these
+ * ids. Rejects when one gets another.
+ */
+export async function registerPopulation(port: number): Promise<void> {
+  const socket = await open(port);
+  for (let id = 1; id <= KEYED_NODES; id++) {
+    const identity = identityOf(id);
+    const listenAddr = `203.0.113.${id % 251}:${4000 + id}`;
+    const key = identity.publicKeyBase64;
+    const signature = identity.sign(challenges.register(listenAddr, key));
+    const request = { type: 'register', public_key: key, listen_addr: listenAddr, signature };
+    const reply = await exchange(
+      socket,
+      jsonFrame({ ...request, hostname: `bench-${id}`, version: '1.4.2' }),
+    );
+    const { node_id: given } = JSON.parse(reply.toString('utf8', LENGTH_BYTES)) as { node_id: number };
+    if (given !== id) throw new Error(`node ${id} got the id ${given}: the store was not empty`);
+  }
+  socket.destroy();
 }
 
 /** `[u32 BE length][JSON]` */
@@ -87,21 +110,22 @@ function open(port: number): Promise<Socket> {
 }
 
 /** Sends a request and awaits its answer, which must be a success. */
-function exchange(socket: Socket, frame: Buffer): Promise<void> {
+function exchange(socket: Socket, frame: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let received: Buffer | undefined;
-    const settle = (error?: Error): void => {
-      socket.off('data', data).off('close', closed);
-      if (error === undefined) resolve();
-      else reject(error);
-    };
+    const done = (): void => void socket.off('data', data).off('close', closed);
     const data = (chunk: Buffer): void => {
       received = received === undefined ? chunk : Buffer.concat([received, chunk]);
       if (received.length < LENGTH_BYTES || received.length < LENGTH_BYTES + received.readUInt32BE(0)) return;
       const isOk = received.includes('"type":"register_ok"') && !received.includes('"error"');
-      settle(isOk ? undefined : new Error(received.toString('utf8', LENGTH_BYTES)));
+      done();
+      if (isOk) resolve(received);
+      else reject(new Error(received.toString('utf8', LENGTH_BYTES)));
     };
-    const closed = (): void => settle(new Error('the server closed a connection'));
+    const closed = (): void => {
+      done();
+      reject(new Error('the server closed a connection'));
+    };
     socket.on('data', data).on('close', closed);
     socket.write(frame);
   });

@@ -8,22 +8,29 @@ describe('the command line of a benchmark', () => {
       quick: false,
       json: false,
       only: [],
+      original: undefined,
     });
     expect(parseArguments(['--json', 'registry', '--quick', '--only', 'echo,heartbeat'])).toEqual({
       service: 'registry',
       quick: true,
       json: true,
       only: ['echo', 'heartbeat'],
+      original: undefined,
     });
     expect(parseArguments(['registry', '--only=log.append']).only).toEqual(['log.append']);
+    expect(parseArguments(['registry', '--original', '9000']).original).toBe(9000);
   });
 
-  it.each([[[]], [['--fast', 'registry']], [['registry', 'other']], [['registry', '--only']], [['../x']]])(
-    'is refused: %j',
-    (argv) => {
-      expect(() => parseArguments(argv)).toThrow(/usage: npm run bench/);
-    },
-  );
+  it.each([
+    [[]],
+    [['--fast', 'registry']],
+    [['registry', 'other']],
+    [['registry', '--only']],
+    [['../x']],
+    [['registry', '--original', 'x']],
+  ])('is refused: %j', (argv) => {
+    expect(() => parseArguments(argv)).toThrow(/usage: npm run bench/);
+  });
 
   it('selects ids by name and by beginning', () => {
     expect(isWanted([], ['anything'])).toBe(true);
