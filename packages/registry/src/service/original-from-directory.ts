@@ -60,7 +60,7 @@ export function sourceFromDirectory(
   restoreCarried(state.carried, base);
   base.trustPairs = trustOf(state, notes);
   base.idpConfig = identityProviderOf(state);
-  base.nextNode = nextAbove(state.nextNode, highestOf(knownIds(state)), maxNodeId);
+  base.nextNode = nextAbove(state.nextNode, highestOf(givenIds(state)), maxNodeId);
   base.nextNet = nextAbove(state.nextNetwork, highestOf(networks.keys()), maxNetworkId);
   count(state, base, context);
   noteWhatIsLost(state, notes);
@@ -215,8 +215,11 @@ function highestOf(ids: Iterable<number>): number {
   return highest;
 }
 
-function* knownIds({ nodes }: Directory): Generator<number> {
-  for (let slot = 0; slot < nodes.usedSlots; slot++) yield nodes.idOf(slot);
+/** Ids that were given out; not those that were merely named somewhere, which may be any. */
+function* givenIds({ nodes }: Directory): Generator<number> {
+  for (let slot = 0; slot < nodes.usedSlots; slot++) {
+    if (nodes.has(slot, NodeFlag.live) || nodes.has(slot, NodeFlag.hasKey)) yield nodes.idOf(slot);
+  }
 }
 
 /** A counter of the original: above every id in use; 0 when there is none left. */

@@ -55,7 +55,7 @@ export function* fillDirectory(
   }
   const filler = new Filler(state, context, membershipsOf(store));
   let done = 0;
-  for (const node of insertionOrder(store)) {
+  for (const node of insertionOrder(store, (id) => state.nodes.slotOf(id) >= 0)) {
     filler.addNode(node);
     if (++done % NODES_PER_STEP === 0) yield done;
   }
@@ -114,8 +114,16 @@ function collectIdentities(
   for (const network of store.networks.values()) {
     if (network.id !== BACKBONE) for (const member of network.members) identity(member);
   }
-  for (const pair of store.trustPairs) for (const id of pair) identity(id);
+  for (const [low, high] of store.trustPairs) {
+    if (!isTrust(low, high)) continue;
+    identity(low);
+    identity(high);
+  }
   return { gone };
+}
+
+function isTrust(low: number, high: number): boolean {
+  return low !== 0 && low !== high;
 }
 
 /** Network ids in ascending order by member, without the backbone. */
@@ -134,19 +142,29 @@ function membershipsOf(store: OriginalStore): ReadonlyMap<number, readonly numbe
 
 /**
  * Nodes in the order of the backbone's members, which later is the order of its list. A node whose key leads to another
- * one comes after all others, because the first of two equal keys is the one that is found.
+ * node that has it, too, comes behind that one, because the first of two equal keys is the one that is found.
  */
-function* insertionOrder(store: OriginalStore): Generator<OriginalNode> {
+function* insertionOrder(store: OriginalStore, isInserted: (id: number) => boolean): Generator<OriginalNode> {
   const later: OriginalNode[] = [];
   // The load rules have put every node on the backbone.
   for (const id of store.networks.get(BACKBONE)?.members ?? []) {
     const node = store.nodes.get(id);
     if (node === undefined) continue;
-    const { publicKey } = node;
-    if (publicKey === undefined || store.pubKeyIdx.get(encodeOriginalKey(publicKey)) === id) yield node;
+    const holder = otherHolder(store, node);
+    if (holder === undefined || isInserted(holder.id)) yield node;
     else later.push(node);
   }
   yield* later;
+}
+
+/** The node that a node's key leads to, when it is another one that has the key, too. */
+function otherHolder(store: OriginalStore, { id, publicKey }: OriginalNode): OriginalNode | undefined {
+  if (publicKey === undefined) return undefined;
+  const text = encodeOriginalKey(publicKey);
+  const holderId = store.pubKeyIdx.get(text);
+  const holder = holderId === undefined || holderId === id ? undefined : store.nodes.get(holderId);
+  const hasIt = holder?.publicKey !== undefined && encodeOriginalKey(holder.publicKey) === text;
+  return hasIt ? holder : undefined;
 }
 
 function setIdentityProvider(state: Directory, { idpConfig }: OriginalStore): void {
@@ -252,7 +270,7 @@ class Filler {
 
   addTrust(pairs: Iterable<readonly [number, number]>): void {
     for (const [low, high] of pairs) {
-      if (low !== 0 && low !== high) this.#state.trust.add(low, high, TrustBit.accepted, 0);
+      if (isTrust(low, high)) this.#state.trust.add(low, high, TrustBit.accepted, 0);
       else this.#context.notes.add('TRUST_DROPPED', `trust_pairs: ${low}:${high}`);
     }
   }

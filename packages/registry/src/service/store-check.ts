@@ -55,7 +55,7 @@ export interface StoreCheckReport {
   /** undefined when the contents could not be read: see `log` and `contentsError`. */
   readonly contents: CheckedContents | undefined;
   /** Why intact files could not be understood. */
-  readonly contentsError: MusterError | Error | undefined;
+  readonly contentsError: Error | undefined;
   /** The side file of the last signs of life; `damaged` costs only those times. */
   readonly lastSeen: 'good' | 'absent' | 'damaged';
 }
