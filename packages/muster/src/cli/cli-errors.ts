@@ -79,7 +79,7 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   tls_keypair_unusable: 'usage',
   invalid_admin_token_file: 'usage',
   invalid_key_ring: 'usage',
-  invalid_destination: 'usage',
+  invalid_allow_list: 'usage',
 
   OPTIONS_INVALID: 'usage',
   REQUEST_INVALID: 'usage',

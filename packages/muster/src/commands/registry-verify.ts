@@ -35,6 +35,7 @@ export async function checkDirectory(
   directory: string,
   maxNodes: number,
 ): Promise<StoreCheckReport> {
+  progress.update(`checking ${directory}`);
   const report = await checkStore(
     directory,
     ({ phase, bytesDone, bytesTotal, seq }) => {

@@ -1,0 +1,41 @@
+import { describeFlags, EXIT_CODES, type Settings } from '@muster/core';
+import { registrationSettings } from '../../src/settings/client-settings.ts';
+import {
+  NOT_IN_THIS_VERSION,
+  registrySettings,
+  WITHOUT_EFFECT,
+} from '../../src/settings/registry-settings.ts';
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+function settingsTable(settings: Settings): string {
+  const rows = describeFlags(settings).flatMap((flag) => {
+    const setting = settings[flag.name];
+    if (setting === undefined || flag.group === NOT_IN_THIS_VERSION || flag.group === WITHOUT_EFFECT)
+      return [];
+    const value = flag.valueName === undefined ? '' : ` <${flag.choices?.join('\\|') ?? flag.valueName}>`;
+    const environment = [setting.environment].flat().map((name) => `\`${name}\``);
+    const byDefault =
+      flag.defaultText === undefined || flag.defaultText === '' ? '' : `\`${flag.defaultText}\``;
+    return [row([`\`--${flag.name}${value}\``, environment.join(', '), byDefault, flag.description])];
+  });
+  return [
+    row(['Flag', 'Environment', 'Default', 'What it does']),
+    row(['---', '---', '---', '---']),
+    ...rows,
+  ].join('\n');
+}
+
+function exitCodesTable(): string {
+  const rows = Object.values(EXIT_CODES).map(({ code, meaning }) => row([String(code), meaning]));
+  return [row(['Code', 'Meaning']), row(['---', '---']), ...rows].join('\n');
+}
+
+/** The tables of README.md that follow from declarations, by the mark that stands before each. */
+export const README_TABLES: Readonly<Record<string, string>> = {
+  '<!-- settings: registrySettings -->': settingsTable(registrySettings),
+  '<!-- settings: registrationSettings -->': settingsTable(registrationSettings),
+  '<!-- exit codes -->': exitCodesTable(),
+};
