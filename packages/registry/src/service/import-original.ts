@@ -38,7 +38,7 @@ import { type OriginalSource, readOriginalSource } from './original-source.ts';
 import { fillDirectory } from './original-to-directory.ts';
 import { restoreInto } from './store.ts';
 
-/** How far an import or an export has come. Units: bytes for `read` and `write`, identities otherwise. */
+/** How far an import or an export has come. Units: identities for `build`, bytes otherwise. */
 export interface TransferProgress {
   readonly phase: 'read' | 'build' | 'write' | 'verify';
   readonly done: number;
