@@ -96,8 +96,8 @@ export class RandomRequests {
     const actingName = actingNodeField(type);
     const acting = actingName === undefined ? 0 : Number(fields[actingName] ?? 0);
     const right = type === 'register' ? this.#byKey.get(String(fields['public_key'])) : this.signerOf(acting);
-    const honest = right !== undefined && !this.#chance(6);
-    const signer = honest ? right : this.pick(this.#signers);
+    const signer = right === undefined || this.#chance(6) ? this.pick(this.#signers) : right;
+    const honest = signer.publicKeyBase64 === right?.publicKeyBase64;
     const isAdmin = this.#chance(3) || (type === 'create_network' && !this.#chance(6));
     const message = isAdmin ? { ...fields, admin_token: this.#chance(8) ? 'wrong' : ADMIN_TOKEN } : fields;
     const rest = { caller, acting, honest };
