@@ -196,7 +196,10 @@ export class Registry {
     this.#status = 'failed';
     this.#stopTasks();
     await this.#server?.stopListening();
-    if (this.#sessions !== undefined) await this.#drain();
+    if (this.#sessions !== undefined) {
+      this.#sessions.isStopping = true;
+      await this.#drain();
+    }
     this.#server?.closeConnections();
     this.#server = undefined;
     await Promise.all([this.breakerFile.stop(), this.whitelistFile.stop()]);

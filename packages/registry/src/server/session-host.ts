@@ -24,6 +24,8 @@ export class SessionHost {
   readonly timers: Timers;
   readonly output = new Output();
   readonly deadlines: DeadlineWheel<Session>;
+  /** No further request is taken; what is under way is still answered. For an end under load. */
+  isStopping = false;
   readonly #sessions = new Set<Session>();
   #waiting = new Set<Session>();
 

@@ -210,6 +210,7 @@ export class Session implements Caller {
   #blocked(): boolean {
     return (
       this.#busy ||
+      this.#host.isStopping ||
       this.#pausedUntil !== 0 ||
       this.#replies.length >= this.#host.limits.maxWaitingReplies ||
       this.#sink.bufferedBytes + this.#replies.bytes > this.#host.limits.maxOutputBytes

@@ -80,12 +80,15 @@ describe.runIf(hasGo())('a client of another language', () => {
 
   test('gets the answers of the protocol, plain and over TLS, in both framings', async () => {
     const [plain, secure] = [await start('off'), await start('self-signed')];
-    const { code, report } = await drive([
-      ...['-addr', `127.0.0.1:${plain.port}`],
-      ...['-tls-addr', `127.0.0.1:${secure.port}`, '-pin', secure.tlsFingerprint as string],
-      ...['-admin-token-file', join(folder, 'token')],
-      ...['-badge-seed', BADGE_SEED, '-recovery-seed', RECOVERY_SEED],
-    ]);
+    const args = {
+      '-addr': `127.0.0.1:${plain.port}`,
+      '-tls-addr': `127.0.0.1:${secure.port}`,
+      '-pin': secure.tlsFingerprint as string,
+      '-admin-token-file': join(folder, 'token'),
+      '-badge-seed': BADGE_SEED,
+      '-recovery-seed': RECOVERY_SEED,
+    };
+    const { code, report } = await drive(Object.entries(args).flat());
     expect(report.checks.filter(({ ok }) => !ok)).toEqual([]);
     expect([code, report.failed]).toEqual([0, 0]);
     expect(new Set(report.checks.map(({ mode }) => mode))).toEqual(

@@ -1,0 +1,27 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { crashAgainAndAgain } from '../e2e/support/crashes.ts';
+
+const ROUNDS = Number(process.env['MUSTER_KILL_ROUNDS'] ?? 200);
+const SEED = Number(process.env['MUSTER_KILL_SEED'] ?? 7);
+
+test(`nothing that was acknowledged is lost in ${ROUNDS} crashes (seed ${SEED})`, async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'muster-crashes-'));
+  try {
+    const report = await crashAgainAndAgain({
+      directory,
+      rounds: ROUNDS,
+      actors: 32,
+      seed: SEED,
+      maxAcknowledgements: 4_000,
+      end: async (server) => server.kill(),
+    });
+    expect(report.differences).toEqual([]);
+    expect(report.exits).toHaveLength(ROUNDS);
+    expect(report.acknowledged).toBeGreaterThan(ROUNDS);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
