@@ -14,8 +14,8 @@ export async function refuseOriginalStore(path: string): Promise<void> {
   try {
     isFile = (await stat(path)).isFile();
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') throw error;
-    isFile = path.endsWith('.json');
+    // Whatever else is wrong with the path shows when it is used.
+    isFile = errorCode(error) === 'ENOENT' && path.endsWith('.json');
   }
   if (!isFile) return;
   throw cliErrors.create('DATA_OF_ORIGINAL', `${path} is a store of the original, or would be one: a file`, {

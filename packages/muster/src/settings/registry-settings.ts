@@ -229,7 +229,7 @@ const limits = {
     default: 1_000_000,
     min: 1,
     max: 100_000_000,
-    description: 'Most nodes at a time; more are refused. A node costs about 500 bytes of memory.',
+    description: 'Most nodes at a time; more are refused. A node costs about 270 bytes of memory.',
     group: LIMITS,
   },
   'max-connections': {
