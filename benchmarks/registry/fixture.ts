@@ -71,9 +71,15 @@ export class Fixture {
     this.#processes.delete(started);
   }
 
+  /** Ends a process whose store is not needed any more. */
+  async discard(started: TaskProcess): Promise<void> {
+    await started.kill();
+    this.#processes.delete(started);
+  }
+
   /** Ends what still runs and removes the folders. */
   async close(): Promise<void> {
-    await Promise.all([...this.#processes].map((started) => started.stop()));
+    await Promise.all([...this.#processes].map((started) => started.kill()));
     await rm(this.#root, { recursive: true, force: true });
   }
 }

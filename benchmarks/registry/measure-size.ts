@@ -76,7 +76,7 @@ export async function measureStall(
   remark = '',
 ): Promise<void> {
   const { generator } = fixture;
-  const runs = context.quick ? 3 : 9;
+  const runs = context.quick ? 2 : 9;
   const snapshots: SnapshotRun[] = [];
   const seen: number[] = [];
   try {
@@ -123,7 +123,7 @@ async function measureConnections(
   server: RunningServer,
   generator: TaskProcess,
 ): Promise<void> {
-  const count = context.quick ? 2000 : 10_000;
+  const count = context.quick ? 1000 : 10_000;
   context.progress(`${count} idle connections`);
   const { port } = server.ready;
   await generator.run('openIdle', { port, count: 100 });

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import type { BenchmarkContext } from '../harness/benchmark.ts';
 import { processFigures, type TaskProcess } from '../harness/child.ts';
 import { formatValue } from '../harness/results.ts';
-import { median, percentile, summarise } from '../harness/statistics.ts';
+import { median, pairedRatio, percentile, summarise } from '../harness/statistics.ts';
 import { DURABILITY, type Fixture, type RunningServer } from './fixture.ts';
 import type { RegistrationRun } from './load/registrations.ts';
 import { measureLogAppend, measureWriteLatency } from './log-append.ts';
@@ -24,8 +24,9 @@ interface Round extends RegistrationRun {
 /** New nodes per second, each signed by its own key and answered after its event was on the disk. */
 export async function measureRegistrations(context: BenchmarkContext, fixture: Fixture): Promise<void> {
   const wantsLatency = context.wants('write.latency');
+  const directory = fixture.folder('registrations');
   const [server, memory] = await Promise.all([
-    fixture.startServer(fixture.folder('registrations')),
+    fixture.startServer(directory),
     wantsLatency ? fixture.startServer() : undefined,
   ]);
   const { generator } = fixture;
@@ -42,10 +43,11 @@ export async function measureRegistrations(context: BenchmarkContext, fixture: F
       }
       reportRegistrations(context, id, done, count);
     }
-    if (memory !== undefined) await measureAddedLatency(context, server, memory, generator);
+    if (memory !== undefined)
+      await measureAddedLatency(context, { durable: server, memory, directory }, generator);
   } finally {
-    await fixture.stop(server.process);
-    if (memory !== undefined) await fixture.stop(memory.process);
+    await fixture.discard(server.process);
+    if (memory !== undefined) await fixture.discard(memory.process);
   }
 }
 
@@ -91,22 +93,28 @@ function reportRegistrations(
   });
 }
 
-/** What durability adds to the latency of one client's registrations: beside a registry that keeps all in memory. */
+/**
+ * What durability adds to the latency of one client's registrations: beside a registry that keeps all in memory, and beside
+ * what a write and its sync cost on the bare disk at that moment.
+ */
 async function measureAddedLatency(
   context: BenchmarkContext,
-  durable: RunningServer,
-  memory: RunningServer,
+  servers: { readonly durable: RunningServer; readonly memory: RunningServer; readonly directory: string },
   generator: TaskProcess,
 ): Promise<void> {
   context.progress('write latency');
+  const { durable, memory, directory } = servers;
   const plan = { clients: 1, count: context.quick ? 60 : 600 };
   const rounds = context.quick ? 3 : 7;
   const onDisk: number[] = [];
   const inMemory: number[] = [];
+  const bareDisk: number[] = [];
   await register(generator, memory, plan);
   for (let round = 0; context.another(round, rounds); round++) {
     inMemory.push(median([...(await register(generator, memory, plan)).latenciesMs]));
     onDisk.push(median([...(await register(generator, durable, plan)).latenciesMs]));
+    const raw = await measureWriteLatency({ directory, seconds: context.quick ? 0.1 : 0.5 });
+    bareDisk.push(raw.rawMedianUs / 1000);
   }
   const runs = `one client, median of ${onDisk.length} medians of ${plan.count} registrations`;
   context.report({
@@ -115,11 +123,20 @@ async function measureAddedLatency(
     unit: 'ms',
     note: `request to answer, durability ${DURABILITY}, signature check included; ${runs}`,
   });
+  const added = onDisk.map((value, round) => value - (inMemory[round] as number));
   context.report({
     id: 'write.latency.added',
-    value: median(onDisk.map((value, round) => value - (inMemory[round] as number))),
+    value: median(added),
     unit: 'ms',
     note: `write.latency less that of a registry in memory (${formatValue(median(inMemory))} ms); ${runs}`,
+  });
+  context.report({
+    id: 'write.latency.added.ratio',
+    value: pairedRatio(added, bareDisk),
+    unit: 'x',
+    note:
+      `write.latency.added / write and fdatasync of 256 bytes to a preallocated file in the same folder ` +
+      `(${formatValue(median(bareDisk))} ms); durability ${DURABILITY}, median of ${added.length} pairs`,
   });
 }
 
