@@ -4,11 +4,17 @@ import type { Identity } from '@muster/core/identity';
 import { RegistryClient, type TlsOptions } from '@muster/client';
 import { cliErrors } from '../cli/cli-errors.ts';
 import type { CommandContext } from '../cli/command.ts';
-import { localAddress, parseAddress } from '../settings/address.ts';
+import { ALL_INTERFACES, isLoopbackHost, localAddress, parseAddress } from '../settings/address.ts';
 import type { clientSettings, connectionSettings } from '../settings/client-settings.ts';
 import { expandHome, knownNodeId, readKey, readKeyIfThere } from './key-files.ts';
 
 type ConnectionValues = ConfigValues<typeof connectionSettings>;
+
+/** What a command that talks to a registry has at least. */
+interface ConnectionContext {
+  readonly values: ConnectionValues;
+  note(text: string): void;
+}
 
 /** Who a command acts as. */
 export interface Caller {
@@ -24,12 +30,16 @@ export function registryAddress({ registry }: Pick<ConnectionValues, 'registry'>
 
 /** Runs something with a client, and closes it. */
 export async function withClient<T>(
-  values: ConnectionValues,
+  context: ConnectionContext,
   { identity, nodeId }: Caller,
   use: (client: RegistryClient) => Promise<T>,
 ): Promise<T> {
+  const { values } = context;
   const tls = await tlsOf(values);
   const adminToken = values.adminToken?.reveal();
+  if (adminToken !== undefined && tls === false && !isLoopbackHost(hostOf(values))) {
+    context.note('The admin token goes over the network in clear. Use TLS: --pin, --ca or --tls.');
+  }
   await using client = new RegistryClient({
     address: registryAddress(values),
     // Its errors have codes, and it works with registries from before the binary form.
@@ -65,6 +75,11 @@ async function readCertificates(path: string): Promise<string> {
       cause,
     });
   }
+}
+
+function hostOf({ registry }: ConnectionValues): string {
+  const address = parseAddress(registry);
+  return address === undefined || address.host === ALL_INTERFACES ? 'localhost' : address.host;
 }
 
 type ClientContext = CommandContext<typeof clientSettings>;

@@ -24,7 +24,7 @@ export const deregister = defineCommand({
     const { values } = context;
     const name = context.arguments[0];
     const caller: Caller = name === undefined ? await requireCaller(context) : await optionalCaller(context);
-    await withClient(values, caller, async (client) => {
+    await withClient(context, caller, async (client) => {
       const nodeId = name === undefined ? (caller.nodeId ?? 0) : await nodeIdOf(client, name);
       await client.deregister({ nodeId });
       if (nodeId === caller.nodeId) {

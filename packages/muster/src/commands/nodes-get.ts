@@ -12,7 +12,7 @@ export const get = defineCommand({
   examples: ['nodes get alpha', 'nodes get 7 --json'],
   run: async (context) => {
     const caller = await optionalCaller(context);
-    await withClient(context.values, caller, async (client) => {
+    await withClient(context, caller, async (client) => {
       const id = await nodeIdOf(client, context.arguments[0] ?? '');
       const node = await client.lookup(id, { full: true });
       context.print(lookedUpJson(node), nodeFacts(node, Date.now()));

@@ -17,7 +17,7 @@ export const list = defineCommand({
   run: async (context) => {
     const network = networkOf(context);
     const caller = await optionalCaller(context);
-    const { nodes } = await withClient(context.values, caller, (client) =>
+    const { nodes } = await withClient(context, caller, (client) =>
       client.listNodes(network, { pageSize: PAGE_SIZE }),
     );
     context.print(

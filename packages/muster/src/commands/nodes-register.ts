@@ -24,7 +24,7 @@ export const register = defineCommand({
     const { identity, created } = await readOrCreateKey(keyPath);
     if (created) context.note(`Made a new key: ${keyPath}. Whoever has it is this node: keep it.`);
     const nodeId = await knownNodeId(keyPath, registry);
-    return await withClient(values, { identity, nodeId }, async (client) => {
+    return await withClient(context, { identity, nodeId }, async (client) => {
       const registered = await client.register({
         listenAddress: values.listenAddr ?? '',
         lanAddresses: values.lanAddrs,

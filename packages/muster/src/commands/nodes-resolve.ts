@@ -15,7 +15,7 @@ export const resolve = defineCommand({
   examples: ['nodes resolve alpha'],
   run: async (context) => {
     const caller = await requireCaller(context);
-    await withClient(context.values, caller, async (client) => {
+    await withClient(context, caller, async (client) => {
       const id = await nodeIdOf(client, context.arguments[0] ?? '');
       const { raw: _, ...node } = await client.resolve(id);
       context.print(

@@ -36,7 +36,7 @@ export const watch = defineCommand({
     await lifecycle.start();
     const ignoreSignals = context.io.stopOnSignals(lifecycle);
     try {
-      await withClient(context.values, caller, async (client) => {
+      await withClient(context, caller, async (client) => {
         const changes = client.watch(network, {
           ...reporters(context),
           signal: AbortSignal.any([stopping.signal, context.io.stdout.closed]),

@@ -151,6 +151,14 @@ describe('muster nodes list', () => {
     expect((await nodes(['list', '--network', '77'])).exitCode).toBe(EXIT_CODES.notFound.code);
   });
 
+  it("warns before an administrator's token goes over the network in clear", async () => {
+    const warning = 'The admin token goes over the network in clear';
+    const away = ['list', '--registry', '192.0.2.1:9000', '--timeout', '20ms'];
+    expect((await nodes(away, asAdmin)).stderr).toContain(warning);
+    expect((await nodes([...away, '--pin', '0'.repeat(64)], asAdmin)).stderr).not.toContain(warning);
+    expect((await nodes(['list'], asAdmin)).stderr).toBe('');
+  });
+
   it('is a table for people, and JSON for scripts', async () => {
     const { nodeId } = await nodesJson(['register', '--hostname', 'list-one', '--public']);
     const { stdout } = await nodes(['list'], asAdmin);
