@@ -192,7 +192,7 @@ export function settingsPage(groups: ReadonlyMap<string, Settings>): string {
   });
   return page(
     '# Settings',
-    'A setting is given as a flag, as an environment variable, or as a key of the configuration file (YAML or JSON; the key is the name of the flag, `_` and `-` mean the same). A flag wins over the environment, the environment over the file.',
+    'A setting is given as a flag, as an environment variable, or as a key of the configuration file (`--config` or `MUSTER_CONFIG`; YAML or JSON; the key is the name of the flag, `_` and `-` mean the same). A flag wins over the environment, the environment over the file.',
     ...sections,
   );
 }
