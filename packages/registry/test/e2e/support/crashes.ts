@@ -69,7 +69,8 @@ async function takeSnapshot(server: ServerProcess): Promise<void> {
   await fetch(url, { method: 'POST' }).catch(() => undefined);
 }
 
-async function createNetwork(port: number): Promise<number> {
+/** Creates the network that actors join and leave. */
+export async function createNetwork(port: number): Promise<number> {
   await using client = new RegistryClient({
     host: '127.0.0.1',
     port,
