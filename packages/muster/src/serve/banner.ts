@@ -117,6 +117,11 @@ function warningsOf({ options, registry }: Announcement): readonly string[] {
   const wide = !isLoopbackHost(listen.host);
   const plain = registry.tlsFingerprint === undefined;
   return [
+    [!wide && plain, 'Every program on this machine can connect, without TLS; other machines cannot.'],
+    [
+      options.directory !== undefined,
+      'There is no standby yet: losing this disk loses what came after the last backup.',
+    ],
     [
       wide && plain,
       'Other machines can connect, and without TLS everything is readable on the way, tokens too: add --tls.',

@@ -47,7 +47,7 @@ describe('a registry that the command line runs', () => {
     expect(text).toContain(`data folder  ${data}`);
     expect(text).toContain('durability   batch');
     expect(text).toContain(`admin token  in the file ${join(data, 'admin-token')}`);
-    expect(text).not.toContain('Not safe here');
+    expect(text).toContain('Not safe here:\n  * Every program on this machine can connect');
     expect(text.match(/^ {2}muster nodes .*--registry 127\.0\.0\.1:\d+$/gm)).toHaveLength(3);
     expect(await stop()).toBe(EXIT_CODES.ok.code);
     expect(io.written.stderr).toBe('');
@@ -115,7 +115,7 @@ describe('a registry that the command line runs', () => {
     ]);
     await stop();
     const warnings = text.slice(text.indexOf('Not safe here:'), text.indexOf('Try in a')).match(/^ {2}\* /gm);
-    expect(warnings).toHaveLength(8);
+    expect(warnings).toHaveLength(9);
     expect(text).toContain('add --tls');
     expect(text).toContain('admin token  none');
     const protectedArgs = ['--registry-addr', ':0', '--tls', '--strict-directory-auth', '--in-memory'];

@@ -60,10 +60,11 @@ export class Directory {
   }
 
   /**
-   * Whether `requester` may see where `target` is (spec 9): the target is public, the two trust one another, or they
-   * share a network other than the backbone. Every output that shows an address asks this.
+   * Whether `requester` may see where `target` is (spec 9): the target is public or the requester itself, the two trust
+   * one another, or they share a network other than the backbone. Every output that shows an address asks this.
    */
   mayResolve(requester: number, target: number): boolean {
+    if (requester === target) return true;
     if (this.nodes.has(target, NodeFlag.public)) return true;
     if (this.trust.trusted(this.nodes.idOf(requester), this.nodes.idOf(target))) return true;
     return this.shareNetwork(requester, target);
