@@ -6,8 +6,7 @@ import {
   type FlagDescription,
   type Settings,
 } from '@muster/core';
-import { type Operation, refusalCodes } from '@muster/registry';
-import { isVisible } from '../../packages/registry/src/wire/errors-visibility.ts';
+import { isVisible, type Operation, refusalCodes } from '@muster/registry';
 
 const HEADER =
   '<!-- Written by `npm run docs` from the declarations in the source; a test compares them. -->';

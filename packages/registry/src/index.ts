@@ -47,3 +47,4 @@ export type { TransferErrorCode } from './service/original-errors.ts';
 export type { TransferNote, TransferNoteCode } from './service/original-notes.ts';
 export { checkStore } from './service/store-check.ts';
 export type { CheckedContents, ReadStoreOptions, StoreCheckReport } from './service/store-check.ts';
+export { isVisible } from './wire/index.ts';

@@ -70,22 +70,24 @@ export const probeRoutes: FastifyPluginCallbackTypebox<{ dependencies: HttpDepen
         response: { 200: SnapshotReply, 403: ErrorReply, 500: ErrorReply, 503: ErrorReply },
       },
     },
-    async () => {
-      const { status } = dependencies.health();
-      if (status !== 'ok') {
-        throw httpErrors.create('not_ready', `not ready: ${dependencies.notReadyReason() ?? status}`);
-      }
-      try {
-        await dependencies.writeSnapshot();
-      } catch (cause) {
-        if (cause instanceof MusterError) throw cause;
-        dependencies.logger.error({ error: cause }, 'requested snapshot failed');
-        const code = errorCode(cause) ?? 'see the log';
-        throw httpErrors.create('snapshot_failed', `snapshot failed: ${code}`, { cause });
-      }
-      return { ok: true };
-    },
+    async () => await writeSnapshot(dependencies),
   );
 
   done();
 };
+
+async function writeSnapshot(dependencies: HttpDependencies): Promise<{ ok: true }> {
+  const { status } = dependencies.health();
+  if (status !== 'ok') {
+    throw httpErrors.create('not_ready', `not ready: ${dependencies.notReadyReason() ?? status}`);
+  }
+  try {
+    await dependencies.writeSnapshot();
+  } catch (cause) {
+    if (cause instanceof MusterError) throw cause;
+    dependencies.logger.error({ error: cause }, 'requested snapshot failed');
+    const code = errorCode(cause) ?? 'see the log';
+    throw httpErrors.create('snapshot_failed', `snapshot failed: ${code}`, { cause });
+  }
+  return { ok: true };
+}

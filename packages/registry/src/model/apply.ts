@@ -49,21 +49,9 @@ export function applyEvent(state: Directory, event: RegistryEvent, seq: number):
     case 'key.requires_v2':
       return state.nodes.setFlag(touch(state, event.id, seq), NodeFlag.requiresV2, event.required);
     case 'badge.submitted':
-      return changeProfile(state, event.id, seq, (profile) => ({
-        ...profile,
-        rare: {
-          ...profile.rare,
-          badge: event.badge,
-          badgeSig: event.badgeSig,
-          verificationProvider: event.provider,
-          verifiedAt: event.verifiedAt,
-        },
-      }));
+      return applyBadge(state, event, seq);
     case 'recovery.enrolled':
-      return changeProfile(state, event.id, seq, (profile) => ({
-        ...profile,
-        rare: { ...profile.rare, recoveryCommitment: event.commitment, recoveryProvider: event.provider },
-      }));
+      return applyEnrolled(state, event, seq);
     case 'trust.reported':
       return state.trust.add(event.by, event.peer, TrustGraph.bitOf(event.by, event.peer), seq);
     case 'trust.revoked':
@@ -246,6 +234,30 @@ function afterRecovery(profile: NodeProfile, recovery: ConsumedRecovery): NodePr
     ...profile,
     rare: { ...rare, recoveryConsumedNonce: recovery.nonce, recoveryConsumedExp: recovery.exp },
   };
+}
+
+function applyBadge(
+  state: Directory,
+  event: Extract<RegistryEvent, { type: 'badge.submitted' }>,
+  seq: number,
+): void {
+  const { badge, badgeSig, provider, verifiedAt } = event;
+  changeProfile(state, event.id, seq, (profile) => ({
+    ...profile,
+    rare: { ...profile.rare, badge, badgeSig, verificationProvider: provider, verifiedAt },
+  }));
+}
+
+function applyEnrolled(
+  state: Directory,
+  event: Extract<RegistryEvent, { type: 'recovery.enrolled' }>,
+  seq: number,
+): void {
+  const { commitment, provider } = event;
+  changeProfile(state, event.id, seq, (profile) => ({
+    ...profile,
+    rare: { ...profile.rare, recoveryCommitment: commitment, recoveryProvider: provider },
+  }));
 }
 
 function applyExpiry(state: Directory, slot: number, expiresAt: number): void {

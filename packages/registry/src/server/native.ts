@@ -195,8 +195,8 @@ export class NativeOperations {
     nodes.lastSeen[slot] = now;
     const expiresAt = nodes.expiresAt[slot] as number;
     const flags = expiresAt !== 0 && expiryWarning(expiresAt, now) ? 1 : 0;
-    const out = session.reserve(HEARTBEAT_OK_BYTES, this.#barrier(slot));
-    writeHeartbeatOk(out, session.reservedAt, now, flags);
+    const out = session.out.reserve(HEARTBEAT_OK_BYTES, this.#barrier(slot));
+    writeHeartbeatOk(out, session.out.reservedAt, now, flags);
   }
 
   #answerLookup(session: Session, slot: number, id: number): void {
@@ -215,8 +215,8 @@ export class NativeOperations {
     if (isPublic) end += 2 + (((source[end] as number) << 8) | (source[end + 1] as number));
     const bytes = end - start;
     const total = LOOKUP_HEAD_BYTES + bytes + (isPublic ? 1 : 3);
-    const out = session.reserve(total, this.#barrier(slot));
-    let at = writeBinaryHeader(out, session.reservedAt, OPCODE.lookupOk, total - BINARY_HEADER_BYTES);
+    const out = session.out.reserve(total, this.#barrier(slot));
+    let at = writeBinaryHeader(out, session.out.reservedAt, OPCODE.lookupOk, total - BINARY_HEADER_BYTES);
     at = writeU32(out, at, id);
     out[at++] = (isPublic ? 1 : 0) | ((flags & NodeFlag.taskExec) !== 0 ? 2 : 0);
     at = writeU32(out, at, 0);
@@ -242,8 +242,8 @@ export class NativeOperations {
       realAddr: isPublic ? shownAddress(nodes, slot, profile, this.#engine.options.policy.beaconAddress) : '',
       externalId: '',
     });
-    const out = session.reserve(frame.length, this.#barrier(slot));
-    frame.copy(out, session.reservedAt);
+    const out = session.out.reserve(frame.length, this.#barrier(slot));
+    frame.copy(out, session.out.reservedAt);
   }
 
   /** The event that an answer about this node must wait for; 0 while nothing waits for the disk. */
@@ -275,8 +275,8 @@ export class NativeOperations {
       this.#nodes.changedBy[requester] as number,
       state.trust.changedBy(this.#nodes.idOf(requester), target),
     );
-    const out = session.reserve(frame.length, seq);
-    frame.copy(out, session.reservedAt);
+    const out = session.out.reserve(frame.length, seq);
+    frame.copy(out, session.out.reservedAt);
   }
 
   #expired(session: Session, id: number, expiresAt: number): void {
@@ -289,6 +289,6 @@ export class NativeOperations {
   #refuse(session: Session, tally: Tally, text: string): void {
     tally.count++;
     tally.metrics.errors.value += 1;
-    session.refuseNative(text);
+    session.out.sendError(text);
   }
 }

@@ -43,6 +43,10 @@ export class SessionHost {
     return this.engine.options.log.durableSeq;
   }
 
+  get appendedSeq(): number {
+    return this.engine.options.log.appendedSeq;
+  }
+
   get sessionCount(): number {
     return this.#sessions.size;
   }

@@ -7,14 +7,11 @@ import {
   TOO_MANY_LOOKUPS_TEXT,
 } from '../admission/index.ts';
 import { type Caller, Proofs } from '../engine/caller.ts';
-import { Engine, type Outcome } from '../engine/engine.ts';
-import { ListReply } from '../operations/operation.ts';
+import { Engine } from '../engine/engine.ts';
 import { Refusal } from '../operations/refusal.ts';
 import {
-  BINARY_HEADER_BYTES,
   classifyPreamble,
   decodeMessage,
-  errorFrameBytes,
   HEARTBEAT_REQUEST_BYTES,
   heartbeatTooShortText,
   LENGTH_BYTES,
@@ -31,13 +28,10 @@ import {
   unknownOpcodeText,
   unsupportedVersionText,
   WIRE_VERSION,
-  writeErrorFrame,
-  writeU32,
 } from '../wire/index.ts';
-import { ReplyQueue } from './reply-queue.ts';
+import { Outbox } from './outbox.ts';
 import type { SessionHost } from './session-host.ts';
 
-const LIST_HEAD = Buffer.from('{"type":"list_nodes_ok","nodes":[');
 const NO_BYTES = Buffer.alloc(0);
 
 type Mode = 'preamble' | 'json' | 'binary';
@@ -55,12 +49,11 @@ export class Session implements Caller {
   readonly source: PeerAddress;
   readonly proofs: Proofs;
   isAdmin = false;
-  /** Offset of the bytes that {@link Session.reserve} gave. */
-  reservedAt = 0;
+  /** The answers. */
+  readonly out: Outbox;
   readonly #host: SessionHost;
   readonly #sink: StreamSink;
   readonly #admission: AddressState;
-  readonly #replies: ReplyQueue;
   #mode: Mode = 'preamble';
   /** Received bytes that belong to a message which is not complete, or has to wait. */
   #held = NO_BYTES;
@@ -79,11 +72,6 @@ export class Session implements Caller {
   #inputEnded = false;
   /** The end has been sent. */
   #ended = false;
-  #writtenBytes = 0;
-  /** When the peer must have taken some of what is unsent; 0 = nothing is unsent. */
-  #writeDeadline = 0;
-  /** Bytes that the network had taken when the deadline for writing was set. */
-  #takenBytes = 0;
   #deadline: number;
 
   constructor(host: SessionHost, sink: StreamSink, source: PeerAddress, admission: AddressState) {
@@ -92,7 +80,7 @@ export class Session implements Caller {
     this.source = source;
     this.#admission = admission;
     this.proofs = new Proofs(host.engine.state.nodes);
-    this.#replies = new ReplyQueue();
+    this.out = new Outbox(host, sink, () => host.awaitDurable(this));
     const now = host.clock.monotonic();
     this.#deadline = host.deadlines.add(this, now + host.limits.idleTimeoutMs);
   }
@@ -129,9 +117,9 @@ export class Session implements Caller {
   /** Sends the answers that had to wait for event `durableSeq`; false when more wait. */
   release(durableSeq: number): boolean {
     if (this.#closed) return true;
-    for (const piece of this.#replies.take(durableSeq)) this.#write(piece);
+    this.out.release(durableSeq);
     if (!this.#busy) this.#processHeld();
-    return this.#replies.length === 0;
+    return this.out.waiting === 0;
   }
 
   /** Called by the wheel of deadlines, which has forgotten this one. */
@@ -139,10 +127,8 @@ export class Session implements Caller {
     if (this.#closed) return;
     const { limits, deadlines } = this.#host;
     this.#deadline = deadlines.add(this, nowMs + limits.writeTimeoutMs);
-    if (this.#writeDeadline !== 0) {
-      const unsent = this.#sink.bufferedBytes;
-      if (unsent > 0 && this.#writtenBytes - unsent === this.#takenBytes) return this.#sink.destroy();
-      this.#writeDeadline = 0;
+    if (this.out.isAwaitingPeer) {
+      if (this.out.isStuck()) return this.#sink.destroy();
       return deadlines.move(this.#deadline, this.#nextDeadline());
     }
     if (this.#ended) return this.#sink.destroy();
@@ -158,39 +144,8 @@ export class Session implements Caller {
     if (this.#closed) return;
     this.#closed = true;
     this.#held = NO_BYTES;
-    this.#replies.clear();
+    this.out.close();
     this.#host.forget(this, this.#admission, this.#deadline);
-  }
-
-  /**
-   * Room for an answer of exactly `bytes` bytes at {@link Session.reservedAt} of the buffer that is returned; it must
-   * be filled before anything else happens. The answer is sent once event `seq` is durable.
-   */
-  reserve(bytes: number, seq: number): Buffer {
-    const { output } = this.#host;
-    if (seq > this.#host.durableSeq || this.#replies.length > 0) {
-      this.reservedAt = 0;
-      const reply = Buffer.allocUnsafe(bytes);
-      this.#wait(reply, seq);
-      return reply;
-    }
-    if (!output.fits(bytes)) this.#flush();
-    if (!output.fits(bytes)) {
-      this.reservedAt = 0;
-      const reply = Buffer.allocUnsafe(bytes);
-      // Goes out with the next flush, when the caller has filled it.
-      this.#replies.add(reply, 0);
-      return reply;
-    }
-    this.reservedAt = output.length;
-    output.length += bytes;
-    return output.buffer;
-  }
-
-  /** Answers a native operation with an error frame. */
-  refuseNative(text: string): void {
-    const out = this.reserve(errorFrameBytes(text), this.#host.engine.options.log.appendedSeq);
-    writeErrorFrame(out, this.reservedAt, text);
   }
 
   /** Stops reading requests until {@link Session.continueWith} is called. */
@@ -203,7 +158,7 @@ export class Session implements Caller {
     if (this.#closed) return;
     this.#busy = false;
     step();
-    this.#flush();
+    this.out.flush();
     this.#processHeld();
   }
 
@@ -212,8 +167,8 @@ export class Session implements Caller {
       this.#busy ||
       this.#host.isStopping ||
       this.#pausedUntil !== 0 ||
-      this.#replies.length >= this.#host.limits.maxWaitingReplies ||
-      this.#sink.bufferedBytes + this.#replies.bytes > this.#host.limits.maxOutputBytes
+      this.out.waiting >= this.#host.limits.maxWaitingReplies ||
+      this.out.pendingBytes > this.#host.limits.maxOutputBytes
     );
   }
 
@@ -244,9 +199,9 @@ export class Session implements Caller {
 
   /** After a round: answers out, reading on or off, the next deadline. */
   #settle(): void {
-    this.#flush();
+    this.out.flush();
     if (this.#closed || this.#ended) return;
-    if (this.#replies.length === 0 && (this.#ending || (this.#inputEnded && !this.#blocked()))) {
+    if (this.out.waiting === 0 && (this.#ending || (this.#inputEnded && !this.#blocked()))) {
       return this.#end();
     }
     if (this.#paused && !this.#blocked()) {
@@ -259,16 +214,8 @@ export class Session implements Caller {
   #nextDeadline(): number {
     const { limits, clock } = this.#host;
     const now = clock.monotonic();
-    const unsent = this.#sink.bufferedBytes;
-    if (unsent > 0) {
-      // Further answers do not move it: only a peer that takes some gets more time.
-      if (this.#writeDeadline === 0) {
-        this.#writeDeadline = now + limits.writeTimeoutMs;
-        this.#takenBytes = this.#writtenBytes - unsent;
-      }
-      return this.#writeDeadline;
-    }
-    this.#writeDeadline = 0;
+    const writeDeadline = this.out.writeDeadline(now, limits.writeTimeoutMs);
+    if (writeDeadline !== undefined) return writeDeadline;
     if (this.#ended) return now + limits.writeTimeoutMs;
     if (this.#heldEnd === 0 || this.#blocked()) {
       this.#arrivalDeadline = 0;
@@ -315,6 +262,7 @@ export class Session implements Caller {
     if (kind === PREAMBLE_KIND.incomplete || end - start < PREAMBLE_BYTES) return start;
     const version = buffer[start + PREAMBLE_BYTES - 1] as number;
     this.#mode = 'binary';
+    this.out.isBinary = true;
     if (version !== WIRE_VERSION) this.#refuseAndEnd(unsupportedVersionText(version));
     return start + PREAMBLE_BYTES;
   }
@@ -360,28 +308,28 @@ export class Session implements Caller {
     const payload = end - at - 1;
     switch (buffer[at]) {
       case OPCODE.heartbeat:
-        if (payload < HEARTBEAT_REQUEST_BYTES) return this.refuseNative(heartbeatTooShortText(payload));
+        if (payload < HEARTBEAT_REQUEST_BYTES) return this.out.sendError(heartbeatTooShortText(payload));
         return native.heartbeat(this, buffer, at + 1, now);
       case OPCODE.lookup:
-        if (payload < LOOKUP_REQUEST_BYTES) return this.refuseNative(lookupTooShortText(payload));
+        if (payload < LOOKUP_REQUEST_BYTES) return this.out.sendError(lookupTooShortText(payload));
         if (!this.#host.admission.admitLookup(this.#admission, readU32At(buffer, at + 1), nowMs)) {
-          return this.refuseNative(TOO_MANY_LOOKUPS_TEXT);
+          return this.out.sendError(TOO_MANY_LOOKUPS_TEXT);
         }
         return native.lookup(this, buffer, at + 1);
       case OPCODE.resolve:
-        if (payload < RESOLVE_REQUEST_BYTES) return this.refuseNative(resolveTooShortText(payload));
+        if (payload < RESOLVE_REQUEST_BYTES) return this.out.sendError(resolveTooShortText(payload));
         return native.resolve(this, buffer, at + 1, now);
       case OPCODE.jsonPassthrough:
         return this.#jsonMessage(buffer.subarray(at + 1, end));
       default:
-        return this.refuseNative(unknownOpcodeText(buffer[at] as number));
+        return this.out.sendError(unknownOpcodeText(buffer[at] as number));
     }
   }
 
   #jsonMessage(body: Buffer): void {
     const decoded = decodeMessage(body);
     if (!decoded.ok) {
-      if (this.#mode === 'binary') return this.refuseNative(decoded.error);
+      if (this.#mode === 'binary') return this.out.sendError(decoded.error);
       return this.#finish();
     }
     if (readText(decoded.message, 'type') === 'subscribe_replication') return this.#noReplication();
@@ -391,9 +339,9 @@ export class Session implements Caller {
       return this.#refuseJson(new Refusal('rate_limited', TOO_MANY_LOOKUPS_TEXT, { retryAfterMs }));
     }
     const outcome = this.#host.engine.execute(decoded.message, this);
-    if (!(outcome instanceof Promise)) return this.#answer(outcome);
+    if (!(outcome instanceof Promise)) return this.out.send(outcome.body, outcome.seq);
     this.waitForContinuation();
-    void outcome.then((settled) => this.continueWith(() => this.#answer(settled)));
+    void outcome.then((settled) => this.continueWith(() => this.out.send(settled.body, settled.seq)));
   }
 
   #admitJsonLookup(nodeId: unknown): boolean {
@@ -402,19 +350,19 @@ export class Session implements Caller {
   }
 
   #noReplication(): void {
-    if (this.#mode === 'binary') return this.refuseNative('replication not supported over binary protocol');
-    this.#send(Buffer.from('{"error":"replication not configured","type":"error"}'), 0);
+    if (this.#mode === 'binary') return this.out.sendError('replication not supported over binary protocol');
+    this.out.send(Buffer.from('{"error":"replication not configured","type":"error"}'), 0);
     this.#finish();
   }
 
   #rateLimited(isNative: boolean, nowMs: number): void {
-    if (isNative) return this.refuseNative(RATE_LIMITED_TEXT);
+    if (isNative) return this.out.sendError(RATE_LIMITED_TEXT);
     const retryAfterMs = this.#host.admission.retryAfterMs(this.#admission, 1, nowMs);
     this.#refuseJson(new Refusal('rate_limited', RATE_LIMITED_TEXT, { retryAfterMs }));
   }
 
   #refuseJson(refusal: Refusal): void {
-    this.#send(Engine.errorBody(refusal), 0);
+    this.out.send(Engine.errorBody(refusal), 0);
   }
 
   /** Larger than the protocol allows: closed without a reply, like the original. Larger than this peer may: told so. */
@@ -427,7 +375,7 @@ export class Session implements Caller {
   }
 
   #refuseAndEnd(text: string): void {
-    this.refuseNative(text);
+    this.out.sendError(text);
     this.#finish();
   }
 
@@ -439,72 +387,12 @@ export class Session implements Caller {
   /** Ends a connection whose answers are out; whoever got none has nothing to wait for. */
   #end(): void {
     this.#ended = true;
-    if (this.#writtenBytes === 0) return this.#sink.destroy();
+    if (!this.out.hasWritten) return this.#sink.destroy();
     this.#sink.end();
     if (this.#closed) return;
     // What still comes is read and thrown away: closing over unread bytes could take the answers from the peer.
     if (this.#paused) this.#sink.resume();
     this.#host.deadlines.move(this.#deadline, this.#nextDeadline());
-  }
-
-  #write(bytes: Buffer): void {
-    this.#writtenBytes += bytes.length;
-    this.#sink.write(bytes);
-  }
-
-  #answer(outcome: Outcome): void {
-    const { body, seq } = outcome;
-    if (body instanceof ListReply) return this.#sendList(body, seq);
-    this.#send(body, seq);
-  }
-
-  #send(body: Buffer, seq: number): void {
-    const overhead = this.#headerBytes();
-    const out = this.reserve(overhead + body.length, seq);
-    this.#writeHeader(out, this.reservedAt, body.length);
-    body.copy(out, this.reservedAt + overhead);
-  }
-
-  #sendList(list: ListReply, seq: number): void {
-    const tail = Buffer.from(`]${list.tail}}`);
-    const header = Buffer.allocUnsafe(this.#headerBytes());
-    this.#writeHeader(header, 0, LIST_HEAD.length + list.body.bytes + tail.length);
-    const pieces = [header, LIST_HEAD, ...list.body.pieces, tail];
-    if (seq > this.#host.durableSeq || this.#replies.length > 0) {
-      for (const piece of pieces) this.#wait(piece, seq);
-      return;
-    }
-    this.#flush();
-    for (const piece of pieces) this.#write(piece);
-  }
-
-  #headerBytes(): number {
-    return this.#mode === 'binary' ? BINARY_HEADER_BYTES : LENGTH_BYTES;
-  }
-
-  #writeHeader(target: Buffer, at: number, bodyBytes: number): void {
-    if (this.#mode !== 'binary') {
-      writeU32(target, at, bodyBytes);
-      return;
-    }
-    writeU32(target, at, bodyBytes + 1);
-    target[at + LENGTH_BYTES] = OPCODE.jsonPassthrough;
-  }
-
-  #wait(reply: Buffer, seq: number): void {
-    this.#replies.add(reply, seq);
-    this.#host.awaitDurable(this);
-  }
-
-  /** Sends what has gathered, then what waits for nothing any more. */
-  #flush(): void {
-    const { output } = this.#host;
-    if (output.length > 0) {
-      const bytes = output.take();
-      if (!this.#closed) this.#write(bytes);
-    }
-    if (this.#replies.length === 0 || this.#closed) return;
-    for (const piece of this.#replies.take(this.#host.durableSeq)) this.#write(piece);
   }
 
   #pauseFor(delayMs: number): void {

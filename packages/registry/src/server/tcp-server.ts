@@ -117,11 +117,7 @@ export class TcpServer {
   #acceptPlain(accepted: Socket): void {
     this.#acceptErrors = 0;
     const handle = (accepted as unknown as OwnedHandle)._handle;
-    if (handle === null || handle === undefined) {
-      this.#serve(accepted);
-      accepted.resume();
-      return;
-    }
+    if (handle === null || handle === undefined) return this.#acceptOrdinarily(accepted);
     (accepted as unknown as OwnedHandle)._handle = null;
     accepted.destroy();
     let receive: (bytes: number) => void = () => {};
@@ -141,6 +137,13 @@ export class TcpServer {
     if (session === undefined) return;
     receive = (bytes) => session.receive(this.#receiveBuffer, 0, bytes);
     socket.resume();
+  }
+
+  /** For a runtime whose sockets do not let their connection be handed over. */
+  #acceptOrdinarily(socket: Socket): void {
+    const session = this.#serve(socket);
+    if (session === undefined) return;
+    socket.on('data', (chunk: Buffer) => session.receive(chunk, 0, chunk.length));
   }
 
   #acceptTls(socket: TLSSocket): void {
