@@ -54,9 +54,9 @@ export class Directory {
 
   /** Whether two live nodes share a network other than the backbone. */
   shareNetwork(slotA: number, slotB: number): boolean {
-    const a = this.nodes.profile(slotA).networks;
-    const b = this.nodes.profile(slotB).networks;
-    return a.some((id) => id !== BACKBONE && b.includes(id));
+    const other = this.nodes.idOf(slotB);
+    const { networks } = this.nodes.profile(slotA);
+    return networks.some((id) => id !== BACKBONE && this.networks.get(id)?.has(other) === true);
   }
 
   /**
