@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isWanted, parseArguments } from './harness/arguments.ts';
+import { isTouched, isWanted, parseArguments } from './harness/arguments.ts';
 import type { Benchmark, BenchmarkContext } from './harness/benchmark.ts';
 import { describeMachine, OtherWork } from './harness/machine.ts';
 import { formatJson, formatTable, type Result } from './harness/results.ts';
@@ -32,10 +32,11 @@ async function main(argv: readonly string[]): Promise<void> {
       const isLate = quick && performance.now() - startedAt > QUICK_LATE_MS;
       return done < (isLate ? Math.min(planned, LATE_RUNS) : planned);
     },
-    wants: (...ids) => isWanted(only, ids),
+    wants: (...ids) => isTouched(only, ids),
   };
   await benchmark(context);
   const shown = results.filter(({ id }) => isWanted(only, [id]));
+  if (shown.length === 0) throw new Error(`no figure is called ${only.join(', ')}`);
   const info = {
     command: `npm run bench -- ${argv.join(' ')}`,
     machine: `${describeMachine()}${othersText(otherWork.cores())}`,

@@ -42,6 +42,11 @@ export function isWanted(only: readonly string[], ids: readonly string[]): boole
   return ids.some((id) => only.some((wanted) => id === wanted || id.startsWith(`${wanted}.`)));
 }
 
+/** Whether something is wanted of what `groups` measure: a whole group, or one of its ids. */
+export function isTouched(only: readonly string[], groups: readonly string[]): boolean {
+  return isWanted(only, groups) || only.some((id) => isWanted(groups, [id]));
+}
+
 function portOf(text: string | undefined): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)

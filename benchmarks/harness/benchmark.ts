@@ -14,7 +14,7 @@ export interface BenchmarkContext {
    * runs late on a busy machine, but never less than one.
    */
   readonly another: (done: number, planned: number) => boolean;
-  /** Whether one of these ids is asked for. */
+  /** Whether one of these ids, or of those that begin with them, is asked for. */
   readonly wants: (...ids: readonly string[]) => boolean;
 }
 

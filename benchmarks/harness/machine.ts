@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 
 const CLOCK_TICKS_PER_SECOND = 100;
+/** Shorter watches would show little but the clock's ticks. */
+const MIN_WATCH_MS = 1000;
 
 /** The machine in one line: processors, memory, system, runtime. */
 export function describeMachine(): string {
@@ -19,8 +21,10 @@ export class OtherWork {
   cores(): number | undefined {
     const now = readSeconds();
     if (now === undefined || this.#before === undefined) return undefined;
+    const elapsedMs = performance.now() - this.#startedAt;
+    if (elapsedMs < MIN_WATCH_MS) return undefined;
     const busy = now.machine - this.#before.machine - (now.own - this.#before.own);
-    return Math.max(0, (busy * 1000) / (performance.now() - this.#startedAt));
+    return Math.max(0, (busy * 1000) / elapsedMs);
   }
 }
 

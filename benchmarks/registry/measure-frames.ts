@@ -40,7 +40,7 @@ interface Series {
   readonly serverCpu: number[];
 }
 
-export const FRAME_IDS = ['echo', 'heartbeat', 'lookup', 'resolve'];
+export const FRAME_IDS = ['echo', 'heartbeat', 'lookup', 'resolve', 'original'];
 
 /**
  * Requests per second over 64 connections, unpipelined and 16 deep, beside a plain Go echo of the same frames. The

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isWanted, parseArguments } from '../../harness/arguments.ts';
+import { isTouched, isWanted, parseArguments } from '../../harness/arguments.ts';
 
 describe('the command line of a benchmark', () => {
   it('names the service and how to run it', () => {
@@ -38,5 +38,12 @@ describe('the command line of a benchmark', () => {
     expect(isWanted(['heartbeat.unpipelined'], ['heartbeat.pipelined16'])).toBe(false);
     expect(isWanted(['list'], ['listing'])).toBe(false);
     expect(isWanted(['ready.1m'], ['memory.1m', 'ready.1m'])).toBe(true);
+  });
+
+  it('runs a group when one of its ids is wanted, and no other', () => {
+    expect(isTouched(['heartbeat.unpipelined'], ['echo', 'heartbeat'])).toBe(true);
+    expect(isTouched(['heartbeat'], ['heartbeat.unpipelined', 'lookup.unpipelined'])).toBe(true);
+    expect(isTouched(['heartbeat.unpipelined'], ['lookup', 'list'])).toBe(false);
+    expect(isTouched([], ['list'])).toBe(true);
   });
 });
