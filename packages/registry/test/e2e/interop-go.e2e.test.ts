@@ -78,6 +78,13 @@ describe.runIf(hasGo())('a client of another language', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  test('knows what the original sends: its own tests pass', async () => {
+    await run('go', ['vet', './...'], { cwd: MODULE, timeout: 120_000 });
+    const { stdout } = await run('go', ['test', './...'], { cwd: MODULE, timeout: 120_000 });
+    expect(stdout).toMatch(/^ok\s/m);
+    expect(stdout).not.toMatch(/FAIL/);
+  });
+
   test('gets the answers of the protocol, plain and over TLS, in both framings', async () => {
     const [plain, secure] = [await start('off'), await start('self-signed')];
     const args = {

@@ -68,13 +68,13 @@ export class Scene implements AsyncDisposable {
 /** A bare connection. */
 export class Wire {
   readonly socket: Socket;
-  received = Buffer.alloc(0);
+  readonly #chunks: Buffer[] = [];
   isOver = false;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
-      this.received = Buffer.concat([this.received, chunk]);
+      this.#chunks.push(chunk);
     });
     socket.on('error', () => {});
     socket.on('end', () => {
@@ -96,13 +96,20 @@ export class Wire {
     return wire;
   }
 
+  /** Everything that has come. */
+  get received(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks.splice(0, this.#chunks.length, Buffer.concat(this.#chunks));
+    return this.#chunks[0] as Buffer;
+  }
+
   /** The complete frames that have come, without their lengths. */
   get frames(): readonly Buffer[] {
+    const { received } = this;
     const frames: Buffer[] = [];
-    for (let at = 0; at + 4 <= this.received.length;) {
-      const end = at + 4 + readU32At(this.received, at);
-      if (end > this.received.length) break;
-      frames.push(this.received.subarray(at + 4, end));
+    for (let at = 0; at + 4 <= received.length;) {
+      const end = at + 4 + readU32At(received, at);
+      if (end > received.length) break;
+      frames.push(received.subarray(at + 4, end));
       at = end;
     }
     return frames;

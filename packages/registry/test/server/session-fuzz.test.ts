@@ -52,14 +52,12 @@ const messages: fc.Arbitrary<Json> = fc.oneof(
 
 const nativeFrames: fc.Arbitrary<Buffer> = fc.oneof(
   fc.nat({ max: 5 }).map((nodeId) => encodeLookupRequest({ nodeId })),
-  fc
-    .nat({ max: 2 })
-    .map((n) =>
-      encodeHeartbeatRequest({
-        nodeId: n + 1,
-        signature: (keys[n] as (typeof keys)[0]).signBytes(`heartbeat:${n + 1}`),
-      }),
-    ),
+  fc.nat({ max: 2 }).map((n) =>
+    encodeHeartbeatRequest({
+      nodeId: n + 1,
+      signature: (keys[n] as (typeof keys)[0]).signBytes(`heartbeat:${n + 1}`),
+    }),
+  ),
   fc
     .tuple(fc.nat({ max: 4 }), fc.nat({ max: 4 }), fc.uint8Array({ minLength: 64, maxLength: 64 }))
     .map(([nodeId, requesterId, signature]) => encodeResolveRequest({ nodeId, requesterId, signature })),

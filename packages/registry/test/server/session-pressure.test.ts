@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { encodeLookupRequest, jsonFrame } from '../../src/wire/index.ts';
+import { encodeHeartbeatRequest, encodeLookupRequest, jsonFrame } from '../../src/wire/index.ts';
 import {
   ADMIN_TOKEN,
   Bench,
@@ -318,14 +318,29 @@ describe('rates', () => {
 });
 
 describe('too many signatures', () => {
-  test('are refused as overload, never as wrong', async () => {
-    const made = bench({ maxQueuedPerSource: 1 });
-    const busy = Array.from({ length: 60 }, (_, i) => {
-      const peer = made.connect();
-      peer.ask(registration(identity(100 + i)));
+  test('are refused as overload, never as wrong, and what waits is answered', async () => {
+    const made = bench({ maxQueuedVerifications: 4 });
+    const peers = Array.from({ length: 40 }, (_, i) => {
+      const peer = made.connect(i % 2 === 0 ? 'json' : 'binary');
+      if (i % 2 === 0) peer.ask(registration(identity(100 + i)));
+      else {
+        const signature = key.signBytes('heartbeat:7');
+        signature[0] = (signature[0] as number) ^ i;
+        peer.send(encodeHeartbeatRequest({ nodeId: 7, signature }));
+      }
       return peer;
     });
-    for (const peer of busy) await peer.receives(1);
-    expect(busy.every((peer) => (peer.answers[0] as Json)['type'] === 'register_ok')).toBe(true);
+    for (const peer of peers) await peer.receives(1);
+    const json = peers.filter((_, i) => i % 2 === 0).map((peer) => peer.answers[0] as Json);
+    const refused = json.filter((answer) => answer['type'] === 'error');
+    const text = 'registry is busy: too many signatures wait';
+    expect(json.some((answer) => answer['type'] === 'register_ok')).toBe(true);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const answer of refused) {
+      expect(answer).toEqual({ type: 'error', error: text, code: 'overloaded', retry_after_ms: 500 });
+    }
+    const native = new Set(peers.filter((_, i) => i % 2 === 1).map((peer) => peer.answers[0]));
+    expect(native).toEqual(new Set([`error: ${text}`, 'error: signature verification failed']));
+    expect(made.engine.state.nodes.liveCount).toBe(1 + json.length - refused.length);
   });
 });

@@ -201,7 +201,7 @@ export interface BenchOptions {
   readonly policy?: Partial<RegistryPolicy>;
   /** Whether the disk is instant. @default true */
   readonly instantDisk?: boolean;
-  readonly maxQueuedPerSource?: number;
+  readonly maxQueuedVerifications?: number;
   readonly standby?: boolean;
 }
 
@@ -223,7 +223,7 @@ export class Bench {
     this.verifier = new SignatureVerifier(this.random, {
       maxCachedVerifications: 1024,
       maxCachedKeys: 64,
-      maxQueuedPerSource: options.maxQueuedPerSource ?? 1024,
+      maxQueuedVerifications: options.maxQueuedVerifications ?? 1024,
     });
     this.admission = new AdmissionControl({
       startMs: this.clock.monotonic(),
