@@ -108,7 +108,7 @@ describe('recorded bytes, however they are cut', () => {
     expect(whole.endsWith(' open')).toBe(true);
     // Signed by a key that the server knows, many of them succeed.
     const answers = Buffer.from(whole.split(' ', 1)[0] as string, 'hex').toString('latin1');
-    expect(answers.match(/"type":"[a-z_]+_ok"/g)?.length ?? 0).toBeGreaterThan(10);
+    expect(answers.match(/"type":"[a-z_]+_ok"/g)?.length ?? 0).toBeGreaterThan(5);
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 }), async (sizes) => {
         const chunks: Buffer[] = [];
