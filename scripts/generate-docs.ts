@@ -1,14 +1,22 @@
 /**
  * Writes the reference pages to `docs/reference/` from the declarations in the source: the messages of the registry, every
- * family of errors, the settings, the metrics, the HTTP routes. scripts/test/docs.test.ts compares them.
+ * family of errors, the settings, the metrics, the HTTP routes; and the figures of README.md from the results of the
+ * benchmark. Tests in scripts/test compare them.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withFigures } from './docs/figures.ts';
 import { REFERENCE_FOLDER, referencePages } from './docs/reference.ts';
+import { root } from './packages.ts';
 
 mkdirSync(REFERENCE_FOLDER, { recursive: true });
 for (const [name, text] of Object.entries(await referencePages())) {
   writeFileSync(join(REFERENCE_FOLDER, name), text);
   console.log(`wrote docs/reference/${name}`);
 }
+
+const readme = join(root, 'README.md');
+const results = readFileSync(join(root, 'benchmarks/registry/RESULTS.md'), 'utf8');
+writeFileSync(readme, withFigures(readFileSync(readme, 'utf8'), results));
+console.log('wrote the figures of README.md');
