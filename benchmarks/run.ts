@@ -6,7 +6,7 @@ import { describeMachine, OtherWork } from './harness/machine.ts';
 import { formatJson, formatTable, type Result } from './harness/results.ts';
 
 /** A quick benchmark that has run for this long makes no more than {@link LATE_RUNS} runs of what is left. */
-const QUICK_LATE_MS = 24_000;
+const QUICK_LATE_MS = 18_000;
 const LATE_RUNS = 1;
 
 /** Runs the benchmark of a service: see the README beside it. Standard output has the figures, nothing else. */

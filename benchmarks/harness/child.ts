@@ -1,7 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 const CLOCK_TICKS_PER_SECOND = 100;
+/** Compiled modules, as the launcher of the program keeps them: so starts are those of an installed program. */
+const COMPILE_CACHE = join(import.meta.dirname, '..', 'registry', '.build', 'compile-cache');
 const STOP_TIMEOUT_MS = 20_000;
 
 /** A request to a process of the benchmark, and its answer. */
@@ -32,6 +35,7 @@ export class TaskProcess {
       execArgv: ['--conditions=muster-source', ...(options.nodeOptions ?? [])],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
+      env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
     });
     this.#child.on('message', (answer: TaskAnswer) => {
       const waiting = this.#waiting.get(answer.id);

@@ -24,7 +24,7 @@ interface Effort {
   readonly newResolves: number;
 }
 
-const QUICK: Effort = { rounds: 5, minRounds: 3, durationMs: 150, budgetMs: 4_500, newResolves: 12 };
+const QUICK: Effort = { rounds: 5, minRounds: 2, durationMs: 150, budgetMs: 3_500, newResolves: 10 };
 const FULL: Effort = { rounds: 11, minRounds: 11, durationMs: 700, budgetMs: 0, newResolves: 120 };
 
 /** One series of runs, and what stands behind it. */
