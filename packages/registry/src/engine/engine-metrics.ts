@@ -22,6 +22,7 @@ const AUDIT_ACTIONS = [
   'key.expiry_set',
   'key.expiry_cleared',
   'key.expired_heartbeat_blocked',
+  'key.v2_ratchet_cleared',
   'trust.created',
   'trust.revoked',
   'network.created',

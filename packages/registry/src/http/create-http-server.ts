@@ -17,6 +17,7 @@ import {
   MAX_HTTP_CONNECTIONS,
   MAX_HTTP_HEADER_BYTES,
 } from './limits.ts';
+import { nodeRoutes } from './node-routes.ts';
 import { probeRoutes } from './probe-routes.ts';
 import { whitelistRoutes } from './whitelist-routes.ts';
 
@@ -114,7 +115,7 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
       },
     },
   });
-  for (const routes of [probeRoutes, breakerRoutes, whitelistRoutes, figureRoutes]) {
+  for (const routes of [probeRoutes, breakerRoutes, whitelistRoutes, nodeRoutes, figureRoutes]) {
     await app.register(routes, { dependencies });
   }
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

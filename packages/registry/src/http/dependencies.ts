@@ -42,6 +42,11 @@ export interface HttpDependencies {
   snapshotFigures(): SnapshotFigures;
   /** Writes a snapshot; resolves when it is durable. */
   writeSnapshot(): Promise<void>;
+  /**
+   * Lets v1 signatures of a node count again (B-10), durably, and audits `key.v2_ratchet_cleared`. False when there is no
+   * such node.
+   */
+  clearSignatureRatchet(nodeId: number, by: AdminIdentity): Promise<boolean>;
   /** Figures of the registry for `GET /api/runtime`, beside those of the process. */
   runtimeFigures(): Readonly<Record<string, number | string | boolean>>;
   readonly breakers: {

@@ -47,6 +47,15 @@ export function httpDependencies(registry: Registry, version: string): HttpDepen
     writeSnapshot: async () => {
       await registry.store?.writeSnapshot();
     },
+    clearSignatureRatchet: async (nodeId, by) => {
+      const { engine, store } = registry;
+      if (engine === undefined || store === undefined || engine.state.nodes.slotOf(nodeId) < 0) return false;
+      const seq = engine.commit([{ type: 'key.requires_v2', id: nodeId, required: false }]);
+      await store.whenDurable(seq);
+      const details = { by: by.name };
+      engine.options.onAudit({ action: 'key.v2_ratchet_cleared', nodeId, details }, clock.now());
+      return true;
+    },
     runtimeFigures: () => {
       const state = registry.directory;
       return {

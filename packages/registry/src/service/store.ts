@@ -119,6 +119,11 @@ export class RegistryStore {
     return this.#disk?.stats();
   }
 
+  /** Resolves when event `seq` is durable; rejects when the log fails first. */
+  async whenDurable(seq: number): Promise<void> {
+    await this.#disk?.whenDurable(seq);
+  }
+
   /** Whether the log has grown enough for a new snapshot (B-32). */
   get snapshotIsDue(): boolean {
     const stats = this.#disk?.stats();

@@ -9,6 +9,7 @@ const ROUTES = [
   ['DELETE', '/api/breakers/registry.punch', 'operations'],
   ['GET', '/api/admin/whitelist', 'read'],
   ['PUT', '/api/admin/whitelist', 'operations'],
+  ['DELETE', '/api/admin/nodes/7/signature-ratchet', 'nodes'],
   ['GET', '/api/health', 'read'],
   ['GET', '/api/runtime', 'read'],
 ] as const;
@@ -239,5 +240,32 @@ describe('figures', () => {
       memory: { resident_bytes: expect.any(Number) },
       registry: { connections: 7, role: 'primary' },
     });
+  });
+});
+
+describe('the signature ratchet of a node (B-10)', () => {
+  const remove = async (id: string) => {
+    const { app, state } = await httpFixture();
+    const response = await app.inject({
+      method: 'DELETE',
+      url: `/api/admin/nodes/${id}/signature-ratchet`,
+      headers,
+    });
+    return { status: response.statusCode, body: response.json() as unknown, audited: state.audited };
+  };
+
+  test('is cleared for a node that exists', async () => {
+    const { status, body, audited } = await remove('7');
+    expect(status).toBe(200);
+    expect(body).toEqual({ ok: true, node_id: 7 });
+    expect(audited).toEqual([['ratchet', 7, 'admin']]);
+  });
+
+  test('cannot be cleared for one that does not', async () => {
+    expect(await remove('8')).toMatchObject({ status: 404, body: { code: 'not_found' }, audited: [] });
+  });
+
+  test.each(['0', '-1', '1e3', '99999999999', 'x'])('refuses the id %s', async (id) => {
+    expect(await remove(id)).toMatchObject({ status: 400, audited: [] });
   });
 });

@@ -81,6 +81,7 @@ test('the interface describes itself', async () => {
     }),
   );
   expect(described.filter((line) => !line.startsWith('HEAD')).sort()).toEqual([
+    'DELETE /api/admin/nodes/{id}/signature-ratchet',
     'DELETE /api/breakers/{name}',
     'GET /api/admin/whitelist',
     'GET /api/breakers',

@@ -57,6 +57,11 @@ export async function httpFixture(options: { plainToken?: string; scoped?: reado
       if (state.snapshotFailure !== undefined) throw state.snapshotFailure;
       state.snapshots += 1;
     },
+    clearSignatureRatchet: async (nodeId, by) => {
+      if (nodeId !== 7) return false;
+      state.audited.push(['ratchet', nodeId, by.name]);
+      return true;
+    },
     runtimeFigures: () => ({ connections: 7, role: 'primary' }),
     breakers: {
       list: () => breakers.list(),
