@@ -95,9 +95,10 @@ describe('memory stays bounded and others are served, while', () => {
     await othersAreServed();
   });
 
-  test('one address opens more connections than it may have', async () => {
+  test('one address opens more connections than it may have', async ({ annotate }) => {
     const allowed = 10_000;
     const mine = Math.min(allowed + 300, openFilesAllowed() - 200);
+    if (mine < allowed) await annotate(`only ${mine} connections: this machine allows no more open files`);
     const before = server.residentBytes;
     await openMany(mine);
     await eventually(async () => {
@@ -166,6 +167,18 @@ describe('memory stays bounded and others are served, while', () => {
     await othersAreServed();
     await eventually(async () => (await openConnections()) <= 1, 'they are closed');
   });
+});
+
+test('a server that has no more files goes on when there are some again', async () => {
+  await using small = await ServerProcess.start({ shell: 'ulimit -n 200' });
+  await server[Symbol.asyncDispose]();
+  server = small;
+  // Those that it can't accept are closed, or wait in the system's queue.
+  await openMany(600);
+  expect(small.exit).toBeUndefined();
+  for (const socket of sockets) socket.destroy();
+  await othersAreServed();
+  expect(small.exit).toBeUndefined();
 });
 
 function openFilesAllowed(): number {
