@@ -4,7 +4,7 @@ import {
   EventBus,
   fileStorage,
   MetricsRegistry,
-  MusterError,
+  type MusterError,
   processMetrics,
   silentLogger,
   systemClock,
@@ -16,7 +16,7 @@ import {
   type Timers,
 } from '@muster/core';
 import { AdmissionControl, WHITELIST_FILE_NAME, WhitelistFile } from './admission/index.ts';
-import { AdminTokens, recommendedConcurrency, SignatureVerifier } from './auth/index.ts';
+import { AdminTokens, recommendedConcurrency, SignatureVerifier, VerificationThreads } from './auth/index.ts';
 import { BREAKER_FILE_NAME, BreakerFile, BreakerSet } from './breakers/index.ts';
 import type { Engine } from './engine/engine.ts';
 import { createHttpServer, type HttpServer, type ServiceStatus } from './http/index.ts';
@@ -30,6 +30,7 @@ import { defaultConnectionLimits } from './server/limits.ts';
 import { SessionHost } from './server/session-host.ts';
 import { TcpServer } from './server/tcp-server.ts';
 import { TlsMaterial } from './server/tls/index.ts';
+import { registryErrors } from './service/errors.ts';
 import { httpDependencies } from './service/http-dependencies.ts';
 import type { RegistryOptions } from './service/options.ts';
 import { makeEngine } from './service/make-engine.ts';
@@ -67,6 +68,7 @@ export class Registry {
   readonly random: Random;
   readonly staleThresholdMs: number;
   readonly #options: RegistryOptions;
+  readonly #threads: VerificationThreads;
   #status: ServiceStatus = 'starting';
   #state: Directory | undefined;
   #engine: Engine | undefined;
@@ -92,8 +94,10 @@ export class Registry {
     this.bus = new EventBus({
       onListenerError: (error, topic) => this.logger.error({ error, topic }, 'a listener failed'),
     });
+    this.#threads = new VerificationThreads(options.verificationThreads ?? availableParallelism());
     this.verifier = new SignatureVerifier(this.random, {
       maxConcurrent: recommendedConcurrency(availableParallelism()),
+      threads: this.#threads,
     });
     this.adminTokens = new AdminTokens(options.adminTokens ?? [], options.adminToken, this.random);
     this.admission = new AdmissionControl({
@@ -193,7 +197,7 @@ export class Registry {
 
   /** Stops cleanly; harmless when repeated. */
   async stop(): Promise<void> {
-    this.#status = 'failed';
+    this.#status = this.#failed ? 'failed' : 'stopping';
     this.#stopTasks();
     await this.#server?.stopListening();
     if (this.#sessions !== undefined) {
@@ -208,6 +212,7 @@ export class Registry {
     if (!this.#failed) await store?.close();
     await this.#http?.close();
     this.#http = undefined;
+    await this.#threads.close();
     await this.#lock?.release();
     this.#lock = undefined;
   }
@@ -292,6 +297,7 @@ export class Registry {
       admission: this.admission,
       sessions: this.#sessions,
       store,
+      bus: this.bus,
       nodesOnline: () => this.nodesOnline(),
       uptimeSeconds: () => (this.clock.now() - this.startedAtMs) / 1000,
     });
@@ -317,7 +323,8 @@ export class Registry {
       sessions,
       logger: this.logger,
       ...(this.#tls === undefined ? {} : { tls: this.#tls.serverOptions }),
-      onFatal: (error) => this.#fatal(new MusterError('LISTENER_FAILED', error.message, { cause: error })),
+      onFatal: (error) =>
+        this.#fatal(registryErrors.create('LISTENER_FAILED', error.message, { cause: error })),
     });
     this.#port = await server.listen();
     this.#server = server;

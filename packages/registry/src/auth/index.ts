@@ -18,7 +18,6 @@ export {
 } from './key-ring.ts';
 export {
   decodeAcceptablePublicKey,
-  importPublicKey,
   isWeakPublicKey,
   PublicKeyCache,
   WEAK_PUBLIC_KEY_TEXT,
@@ -53,10 +52,13 @@ export {
   verifyRecovery,
 } from './statements.ts';
 export type { Badge, Enrollment, OpenedStatement, Recovery, VerifySignature } from './statements.ts';
+export { importPublicKey } from './import-key.ts';
+export { VerificationThreads } from './adapters/verification-threads.ts';
 export { VerificationCache } from './verification-cache.ts';
 export type { VerificationCacheOptions } from './verification-cache.ts';
 export { recommendedConcurrency, SignatureVerifier } from './verifier.ts';
 export type {
+  BatchVerifier,
   SignatureVerifierOptions,
   VerificationCounts,
   VerificationSource,

@@ -1,10 +1,10 @@
 /**
  * Ed25519 public keys: text form, refusal of weak ones, and a bounded cache of imported keys (spec section 1.2, B-01).
  */
-import { createPublicKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { decodePublicKey, decodeStandardBase64, PUBLIC_KEY_BYTES } from '../wire/index.ts';
 import type { DecodedPublicKey, Parsed } from '../wire/index.ts';
+import { importPublicKey } from './import-key.ts';
 
 /**
  * The y coordinates of the eight points of small order, in every 255-bit encoding, non-canonical ones included.
@@ -47,30 +47,6 @@ export function decodeAcceptablePublicKey(
   const decoded = decodePublicKey(text, decode);
   return decoded.ok && isWeakPublicKey(decoded.key) ? { ok: false, error: WEAK_PUBLIC_KEY_TEXT } : decoded;
 }
-
-type Import = (raw: Uint8Array) => KeyObject;
-
-// The raw format costs 6 µs a key, JWK 8 µs and DER 14 µs (Node 26, 2-core machine); Node 24 has no raw format.
-const importRaw: Import = (raw) =>
-  createPublicKey({ key: Buffer.from(raw), format: 'raw-public', asymmetricKeyType: 'ed25519' });
-
-const importJwk: Import = (raw) =>
-  createPublicKey({
-    key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(raw).toString('base64url') },
-    format: 'jwk',
-  });
-
-function fastestImport(): Import {
-  try {
-    importRaw(Buffer.alloc(PUBLIC_KEY_BYTES, 9));
-    return importRaw;
-  } catch {
-    return importJwk;
-  }
-}
-
-/** Imports a raw 32-byte Ed25519 key for use with `node:crypto`. Points are not checked: see {@link isWeakPublicKey}. */
-export const importPublicKey: Import = fastestImport();
 
 interface CachedKey {
   readonly name: string;

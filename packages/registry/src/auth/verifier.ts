@@ -1,9 +1,10 @@
 /**
  * Checking of Ed25519 signatures, the dearest thing the registry does (100 µs each; B-50).
  *
- * A signature that verified before is answered at once from memory. Any other goes to the thread pool, a few at a
- * time: the write-ahead log uses the same pool and must never find hundreds of checks before its writes. The rest
- * waits here, one queue per source, served in turn, so that a source with thousands of checks delays only itself.
+ * A signature that verified before is answered at once from memory. Any other goes to threads of their own, in batches
+ * that grow with the queue, or, without such threads, to the thread pool, a few at a time: the write-ahead log uses
+ * that pool and must never find hundreds of checks before its writes. The rest waits here, one queue per source,
+ * served in turn, so that a source with thousands of checks delays only itself.
  *
  * Fault model: any input may be hostile. Keys of small order, keys and signatures of a wrong length and scalars that
  * are not canonical (S ≥ L) are invalid. The queue is bounded in total and per source; what does not fit is refused
@@ -14,8 +15,9 @@ import type { KeyObject } from 'node:crypto';
 import type { Random } from '@muster/core';
 import { authErrors } from './errors.ts';
 import { Fifo } from './fifo.ts';
-import { PublicKeyCache } from './public-keys.ts';
+import { isWeakPublicKey, PublicKeyCache } from './public-keys.ts';
 import type { PublicKeyCacheOptions } from './public-keys.ts';
+import { MAX_BATCHED_BYTES } from './verification-batch.ts';
 import { VerificationCache } from './verification-cache.ts';
 import type { VerificationCacheOptions } from './verification-cache.ts';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../wire/index.ts';
@@ -26,6 +28,22 @@ export type VerificationSource = object | string | number;
 /** What {@link SignatureVerifier.verifyWith} knows at once. `pending`: the callback will be called, once. */
 export type VerificationStatus = 'valid' | 'invalid' | 'pending' | 'overloaded';
 
+/** Checks many signatures at once, elsewhere. */
+export interface BatchVerifier {
+  /** How many can work; 0 = it can't be used any more. */
+  readonly size: number;
+  /** Whether another batch may be given now. */
+  readonly hasRoom: boolean;
+  /**
+   * Checks signatures, each given as key ‖ signature ‖ message. `done` is called later, once: with one byte a check
+   * (1 = valid), or with undefined when they could not be checked.
+   */
+  verify(checks: readonly Uint8Array[], done: (results: Uint8Array | undefined) => void): void;
+}
+
+/** Checks that travel together: as many as a thread does in about 3 ms. */
+const MAX_BATCH = 24;
+
 /** Bounds of a {@link SignatureVerifier}. */
 export interface SignatureVerifierOptions extends PublicKeyCacheOptions, VerificationCacheOptions {
   /** Checks on the thread pool at one time: see {@link recommendedConcurrency}. @default 3 */
@@ -34,6 +52,8 @@ export interface SignatureVerifierOptions extends PublicKeyCacheOptions, Verific
   readonly maxQueuedVerifications?: number;
   /** Checks of one source that wait for the thread pool. @default 1024 */
   readonly maxQueuedPerSource?: number;
+  /** Threads of their own for the checks, instead of the thread pool. @default none */
+  readonly threads?: BatchVerifier;
 }
 
 /** What became of the checks so far (for `pilot_signature_verify_total{result}`). */
@@ -81,6 +101,7 @@ export class SignatureVerifier {
   readonly maxQueuedPerSource: number;
   readonly keys: PublicKeyCache;
   readonly cache: VerificationCache;
+  readonly #threads: BatchVerifier | undefined;
   /** The queue of each source that has waiting jobs. */
   readonly #queues = new Map<VerificationSource, SourceQueue>();
   /** The same queues in order of their turn. One that was cancelled stays here, empty, until its turn. */
@@ -99,6 +120,7 @@ export class SignatureVerifier {
     this.maxConcurrent = Math.max(1, options.maxConcurrent ?? 3);
     this.maxQueuedVerifications = options.maxQueuedVerifications ?? 16_384;
     this.maxQueuedPerSource = options.maxQueuedPerSource ?? 1024;
+    this.#threads = options.threads;
     this.keys = new PublicKeyCache(options);
     this.cache = new VerificationCache(random, options);
   }
@@ -198,7 +220,7 @@ export class SignatureVerifier {
       started: false,
     };
     if (digest !== undefined && same === undefined) this.#unfinished.set(digest, job);
-    if (this.#running < this.maxConcurrent) this.#start(job);
+    if (this.#canStart) this.#start(job);
     else this.#enqueue(job, queue);
     return 'pending';
   }
@@ -214,7 +236,7 @@ export class SignatureVerifier {
 
   #hasRoom(queue: SourceQueue | undefined, shared: Job | undefined): boolean {
     if (shared?.started === true) return shared.callbacks.length < this.maxQueuedPerSource;
-    if (this.#running < this.maxConcurrent) return true;
+    if (this.#canStart) return true;
     if (this.#queued >= this.maxQueuedVerifications) return false;
     return queue === undefined || queue.waiting < this.maxQueuedPerSource;
   }
@@ -248,20 +270,71 @@ export class SignatureVerifier {
     return undefined;
   }
 
+  /** The threads, while any of them lives. */
+  get #liveThreads(): BatchVerifier | undefined {
+    return this.#threads !== undefined && this.#threads.size > 0 ? this.#threads : undefined;
+  }
+
+  get #canStart(): boolean {
+    return this.#liveThreads?.hasRoom ?? this.#running < this.maxConcurrent;
+  }
+
   #start(first: Job): void {
+    const threads = this.#liveThreads;
+    if (threads !== undefined) return this.#startBatches(threads, first);
     for (let job: Job | undefined = first; job !== undefined; job = this.#next()) {
-      job.started = true;
-      const key = this.keys.get(job.bytes.subarray(0, PUBLIC_KEY_BYTES));
-      this.#running++;
-      if (key === undefined) {
-        // Answered later like any other, so that a callback never runs before `pending` was returned.
-        const weak = job;
-        queueMicrotask(() => this.#finish(weak, false));
-      } else {
-        this.#verifyOnPool(job, key);
-      }
+      this.#startOne(job);
       if (this.#running >= this.maxConcurrent) return;
     }
+  }
+
+  #startOne(job: Job): void {
+    job.started = true;
+    const key = this.keys.get(job.bytes.subarray(0, PUBLIC_KEY_BYTES));
+    this.#running++;
+    // A weak key is answered later like any other, so that a callback never runs before `pending` was returned.
+    if (key === undefined) queueMicrotask(() => this.#finish(job, false));
+    else this.#verifyOnPool(job, key);
+  }
+
+  /** Gives the threads what waits, in batches that grow with the queue. */
+  #startBatches(threads: BatchVerifier, first: Job): void {
+    let next: Job | undefined = first;
+    while (next !== undefined) {
+      const jobs: Job[] = [];
+      for (; next !== undefined; next = this.#next()) {
+        if (next.bytes.length > MAX_BATCHED_BYTES || isWeakPublicKey(next.bytes)) this.#startOne(next);
+        else jobs.push(next);
+        if (jobs.length === MAX_BATCH) break;
+      }
+      if (jobs.length > 0) this.#startBatch(threads, jobs);
+      next = threads.hasRoom ? this.#next() : undefined;
+    }
+  }
+
+  #startBatch(threads: BatchVerifier, jobs: readonly Job[]): void {
+    for (const job of jobs) job.started = true;
+    this.#running += jobs.length;
+    const checks = jobs.map((job) => job.bytes);
+    threads.verify(checks, (results) => {
+      if (results === undefined) return this.#takeBack(jobs);
+      for (const [i, job] of jobs.entries()) this.#record(job, results[i] === 1);
+      // The threads get their next batch before the answers are worked on.
+      this.#resume();
+      for (const [i, job] of jobs.entries()) for (const callback of job.callbacks) callback(results[i] === 1);
+    });
+  }
+
+  /** Checks on the thread pool what a thread was given and did not check. */
+  #takeBack(jobs: readonly Job[]): void {
+    this.#running -= jobs.length;
+    for (const job of jobs) this.#startOne(job);
+  }
+
+  /** Starts what waits, as far as there is room. */
+  #resume(): void {
+    const next = this.#canStart ? this.#next() : undefined;
+    if (next !== undefined) this.#start(next);
   }
 
   #next(): Job | undefined {
@@ -276,6 +349,13 @@ export class SignatureVerifier {
   }
 
   #finish(job: Job, ok: boolean): void {
+    this.#record(job, ok);
+    // The pool gets its next job before the answers are worked on.
+    this.#resume();
+    for (const callback of job.callbacks) callback(ok);
+  }
+
+  #record(job: Job, ok: boolean): void {
     this.#running--;
     this.#forget(job);
     if (ok) {
@@ -284,10 +364,6 @@ export class SignatureVerifier {
     } else {
       this.#invalid += job.callbacks.length;
     }
-    // The pool gets its next job before the answers are worked on.
-    const next = this.#next();
-    if (next !== undefined) this.#start(next);
-    for (const callback of job.callbacks) callback(ok);
   }
 
   #forget(job: Job): void {

@@ -74,6 +74,7 @@ export class EngineMetrics {
   readonly trustReports: Counter;
   readonly trustRevocations: Counter;
   readonly keyRotations: Counter;
+  readonly walFull: Counter;
   readonly suspectedReplays: Counter;
   readonly auditEvents: Counter;
   readonly #operation: (type: string) => OperationMetrics;
@@ -118,6 +119,10 @@ export class EngineMetrics {
     this.deregistrations = registry.counter('pilot_deregistrations_total', 'Nodes that left.');
     this.trustReports = registry.counter('pilot_trust_reports_total', 'Trust reports.');
     this.trustRevocations = registry.counter('pilot_trust_revocations_total', 'Trust revocations.');
+    this.walFull = registry.counter(
+      'pilot_wal_full_total',
+      'Writes refused because too many wait for the disk.',
+    );
     this.suspectedReplays = registry.counter(
       'muster_signature_replays_suspected_total',
       'Signatures used before that came from another address.',

@@ -180,6 +180,7 @@ export class Engine {
       breaker.allowedTotal += 1;
     }
     if (operation.emits.length > 0 && this.options.log.congested) {
+      this.options.metrics.walFull.add();
       throw new Refusal('overloaded', 'registry is busy: too many writes wait for the disk', {
         retryAfterMs: 1000,
       });

@@ -4,12 +4,14 @@ import type { AdminIdentity, AdminTokens } from '../auth/admin-tokens.ts';
 import type { Breaker } from '../breakers/index.ts';
 
 /** How far the registry is. `starting` while the store is being loaded (B-53). */
-export type ServiceStatus = 'starting' | 'ok' | 'failed';
+export type ServiceStatus = 'starting' | 'ok' | 'stopping' | 'failed';
 
 /** `GET /healthz`. */
 export interface HealthFigures {
   readonly status: ServiceStatus;
+  /** Of the HTTP interface, as the original has it. */
   readonly version: string;
+  readonly serverVersion: string;
   readonly uptimeSeconds: number;
   readonly nodesOnline: number;
 }

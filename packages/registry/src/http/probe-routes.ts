@@ -22,10 +22,11 @@ export const probeRoutes: FastifyPluginCallbackTypebox<{ dependencies: HttpDepen
       },
     },
     async (_request, reply) => {
-      const { status, version, uptimeSeconds, nodesOnline } = dependencies.health();
+      const { status, version, serverVersion, uptimeSeconds, nodesOnline } = dependencies.health();
       return reply.code(status === 'failed' ? 503 : 200).send({
         status,
         version,
+        server_version: serverVersion,
         uptime_seconds: Math.floor(uptimeSeconds),
         nodes_online: nodesOnline,
       });

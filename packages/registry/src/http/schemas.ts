@@ -19,8 +19,14 @@ const OptionalTimestamp = Type.Union([Timestamp, Type.Null()]);
 const Count = Type.Integer({ minimum: 0 });
 
 export const HealthzReply = Type.Object({
-  status: Type.Union([Type.Literal('starting'), Type.Literal('ok'), Type.Literal('failed')]),
-  version: Type.String(),
+  status: Type.Union([
+    Type.Literal('starting'),
+    Type.Literal('ok'),
+    Type.Literal('stopping'),
+    Type.Literal('failed'),
+  ]),
+  version: Type.String({ description: 'of this interface' }),
+  server_version: Type.String(),
   uptime_seconds: Count,
   nodes_online: Count,
 });

@@ -193,9 +193,11 @@ export class NodeTable {
   /**
    * Takes a slot for a new node; the caller fills it with the setters below.
    *
-   * @throws RangeError when the table is full: callers check the limits first.
+   * @throws RangeError when the table is full or the key has another length: callers check both first.
    */
   insert(id: number, key: Uint8Array | undefined): number {
+    if (key !== undefined && key.length !== KEY_BYTES)
+      throw new RangeError(`node table: key of ${key.length} bytes`);
     const slot = this.#freeSlots.pop() ?? this.#usedSlots;
     if (slot >= this.capacity) throw new RangeError('node table: full');
     this.beforeChange?.(slot);

@@ -1,6 +1,9 @@
 import type { AdminIdentity } from '../auth/index.ts';
-import type { HttpDependencies } from '../http/index.ts';
+import type { HttpDependencies, SnapshotFigures } from '../http/index.ts';
 import type { Registry } from '../registry.ts';
+
+/** The version that the original's interface answers (spec 14). */
+const HTTP_INTERFACE_VERSION = '1.0';
 
 /** What the HTTP interface sees of a registry. */
 export function httpDependencies(registry: Registry, version: string): HttpDependencies {
@@ -19,31 +22,18 @@ export function httpDependencies(registry: Registry, version: string): HttpDepen
     adminTokens: registry.adminTokens,
     health: () => ({
       status: registry.status,
-      version,
+      version: HTTP_INTERFACE_VERSION,
+      serverVersion: version,
       uptimeSeconds: Math.floor((clock.now() - registry.startedAtMs) / 1000),
       nodesOnline: registry.nodesOnline(),
     }),
     notReadyReason: () => {
       if (registry.status === 'starting') return 'the store is being loaded';
-      if (registry.status === 'failed') return 'stopping';
+      if (registry.status !== 'ok') return registry.status;
       return registry.store?.log.congested === true ? 'too many writes wait for the disk' : undefined;
     },
     metrics: () => registry.metrics.render(),
-    snapshotFigures: () => {
-      const stats = registry.store?.snapshots;
-      const log = registry.store?.logStats;
-      return {
-        snapshotsTotal: stats?.total ?? 0,
-        snapshotsFailed: stats?.failed ?? 0,
-        maxSnapshotDurationMs: stats?.maxDurationMs ?? 0,
-        lastSnapshotAtMs: stats?.lastAtMs,
-        lastSnapshotDurationMs: stats?.lastDurationMs ?? 0,
-        lastSnapshotSizeBytes: log?.lastSnapshot?.bytes ?? 0,
-        lastSnapshotStallMs: 0,
-        logSizeBytes: log?.logBytes ?? 0,
-        replicationSubscribers: 0,
-      };
-    },
+    snapshotFigures: () => snapshotFigures(registry),
     writeSnapshot: async () => {
       await registry.store?.writeSnapshot();
     },
@@ -56,18 +46,7 @@ export function httpDependencies(registry: Registry, version: string): HttpDepen
       engine.options.onAudit({ action: 'key.v2_ratchet_cleared', nodeId, details }, clock.now());
       return true;
     },
-    runtimeFigures: () => {
-      const state = registry.directory;
-      return {
-        nodes: state?.nodes.liveCount ?? 0,
-        tombstones: state?.nodes.tombstoneCount ?? 0,
-        networks: (state?.networks.size ?? 1) - 1,
-        connections: registry.sessions?.sessionCount ?? 0,
-        signatures_queued: registry.verifier.queued,
-        appended_seq: registry.store?.log.appendedSeq ?? 0,
-        durable_seq: registry.store?.log.durableSeq ?? 0,
-      };
-    },
+    runtimeFigures: () => runtimeFigures(registry),
     breakers: {
       list: () => breakers.list(),
       set: async (name, state, reason, by) => {
@@ -83,5 +62,34 @@ export function httpDependencies(registry: Registry, version: string): HttpDepen
       entries: () => whitelistFile.current.entries,
       replace: async (entries) => await whitelistFile.replace(entries),
     },
+  };
+}
+
+function snapshotFigures(registry: Registry): SnapshotFigures {
+  const stats = registry.store?.snapshots;
+  const log = registry.store?.logStats;
+  return {
+    snapshotsTotal: stats?.total ?? 0,
+    snapshotsFailed: stats?.failed ?? 0,
+    maxSnapshotDurationMs: stats?.maxDurationMs ?? 0,
+    lastSnapshotAtMs: stats?.lastAtMs,
+    lastSnapshotDurationMs: stats?.lastDurationMs ?? 0,
+    lastSnapshotSizeBytes: log?.lastSnapshot?.bytes ?? 0,
+    lastSnapshotStallMs: stats?.longestBlockMs ?? 0,
+    logSizeBytes: log?.logBytes ?? 0,
+    replicationSubscribers: 0,
+  };
+}
+
+function runtimeFigures(registry: Registry): Readonly<Record<string, number>> {
+  const state = registry.directory;
+  return {
+    nodes: state?.nodes.liveCount ?? 0,
+    tombstones: state?.nodes.tombstoneCount ?? 0,
+    networks: (state?.networks.size ?? 1) - 1,
+    connections: registry.sessions?.sessionCount ?? 0,
+    signatures_queued: registry.verifier.queued,
+    appended_seq: registry.store?.log.appendedSeq ?? 0,
+    durable_seq: registry.store?.log.durableSeq ?? 0,
   };
 }

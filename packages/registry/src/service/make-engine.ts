@@ -1,4 +1,4 @@
-import { MusterError } from '@muster/core';
+import type { MusterError } from '@muster/core';
 import { DEFAULT_BADGE_KEY_RING, DEFAULT_RECOVERY_KEY_RING, KeyRing, NonceWindow } from '../auth/index.ts';
 import { EngineMetrics } from '../engine/engine-metrics.ts';
 import { Engine } from '../engine/engine.ts';
@@ -6,6 +6,7 @@ import type { Directory } from '../model/directory.ts';
 import { defaultPolicy } from '../operations/policy.ts';
 import { Destinations, IdentityTokenValidator, SafeFetcher, verifyIdentityToken } from '../outbound/index.ts';
 import type { Registry } from '../registry.ts';
+import { registryErrors } from './errors.ts';
 import type { RegistryOptions } from './options.ts';
 import { runSlices } from './slices.ts';
 import type { RegistryStore } from './store.ts';
@@ -61,8 +62,7 @@ export function makeEngine({ options, registry, state, store, onBroken }: Engine
     },
     onBroken: (cause) =>
       onBroken(
-        new MusterError('STATE_BROKEN', 'an event could not be applied: memory and log differ', {
-          hint: 'Restart: the state is built anew from the log. If it happens again, keep the data folder and report it.',
+        registryErrors.create('STATE_BROKEN', 'an event could not be applied: memory and log differ', {
           cause,
         }),
       ),

@@ -58,6 +58,8 @@ export interface RegistryOptions {
   readonly allowedDestinations?: readonly string[];
   /** Accept HS256 tokens with keys from the provider's key set (B-42). @default false */
   readonly allowSymmetricTokens?: boolean;
+  /** Threads that check signatures; 0 checks on the runtime's thread pool. @default one for each processor */
+  readonly verificationThreads?: number;
   /** Version that health answers show. @default '0.1.0' */
   readonly version?: string;
   readonly logger?: Logger;

@@ -1,7 +1,11 @@
-import type { MetricsRegistry } from '@muster/core';
+import type { EventBus, MetricsRegistry } from '@muster/core';
 import type { AdmissionControl } from '../admission/index.ts';
 import type { SignatureVerifier } from '../auth/index.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Directory } from '../model/directory.ts';
+import type { Network, Role } from '../model/network.ts';
+import { NodeFlag } from '../model/node-table.ts';
+import type { RegistryTopics } from '../registry.ts';
 import type { SessionHost } from '../server/session-host.ts';
 import type { RegistryStore } from './store.ts';
 
@@ -11,6 +15,7 @@ export interface MetricsSources {
   readonly admission: AdmissionControl;
   readonly sessions: SessionHost;
   readonly store: RegistryStore;
+  readonly bus: EventBus<RegistryTopics>;
   readonly nodesOnline: () => number;
   readonly uptimeSeconds: () => number;
 }
@@ -38,11 +43,22 @@ export function declareMetrics(metrics: MetricsRegistry, sources: MetricsSources
     for (const network of state.networks.values()) if (network.profile.enterprise) count++;
     return count;
   });
-  metrics.collected('gauge', 'pilot_network_members', 'Members by network.', function* () {
-    for (const network of state.networks.values()) {
-      if (network.id === 0) continue;
-      yield { labels: { network: String(network.id) }, value: network.memberCount };
-    }
+  gauge('pilot_task_executors', 'Live nodes that run tasks for others.', () =>
+    countLive(state, NodeFlag.taskExec),
+  );
+  gauge(
+    'pilot_runtime_goroutines',
+    'Open connections and listeners; the name is that of the original, see muster_event_loop_lag for load.',
+    () => sessions.sessionCount + 1,
+  );
+  declareNetworkMetrics(metrics, state);
+  counter(
+    'pilot_event_bus_publish_total',
+    'Events published in the process.',
+    () => sources.bus.publishedEvents,
+  );
+  metrics.collected('counter', 'pilot_event_bus_publish_by_type_total', 'The same by topic.', function* () {
+    for (const [event, value] of sources.bus.publishedByTopic) yield { labels: { event }, value };
   });
   gauge('pilot_idp_configured', 'Whether an identity provider is configured.', () =>
     state.identityProvider === undefined ? 0 : 1,
@@ -81,6 +97,18 @@ function declareStoreMetrics(metrics: MetricsRegistry, store: RegistryStore): vo
     'Snapshots that failed.',
     () => store.snapshots.failed,
   );
+  const durations = metrics.histogram(
+    'pilot_save_duration_seconds',
+    'Time that writing a snapshot took.',
+    SAVE_BOUNDS_SECONDS,
+  );
+  store.onSnapshot = (durationMs) => durations.observe(durationMs / 1000);
+  metrics.collected(
+    'counter',
+    'pilot_wal_errors_total',
+    'Failures of the log; the first one stops the registry.',
+    () => (store.logStats?.failed === true ? 1 : 0),
+  );
   gauge('pilot_save_last_unix_seconds', 'When the last snapshot was written.', () =>
     Math.floor((store.snapshots.lastAtMs ?? 0) / 1000),
   );
@@ -102,5 +130,40 @@ function declareStoreMetrics(metrics: MetricsRegistry, store: RegistryStore): vo
     'muster_log_bytes_written_total',
     'Bytes written to the log.',
     () => store.logStats?.bytesWritten ?? 0,
+  );
+}
+
+const SAVE_BOUNDS_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+function countLive(state: Directory, flag: number): number {
+  const wanted = NodeFlag.live | flag;
+  let count = 0;
+  for (let slot = 0; slot < state.nodes.usedSlots; slot++) {
+    if (((state.nodes.flags[slot] as number) & wanted) === wanted) count++;
+  }
+  return count;
+}
+
+/** Figures of single networks; the number of series is bounded by the metrics registry. */
+function declareNetworkMetrics(metrics: MetricsRegistry, state: Directory): void {
+  const perNetwork = (name: string, help: string, value: (network: Network) => number): void =>
+    metrics.collected('gauge', name, help, function* () {
+      for (const network of state.networks.values()) {
+        if (network.id !== 0) yield { labels: { network: String(network.id) }, value: value(network) };
+      }
+    });
+  const withRole = (network: Network, role: Role): number => {
+    let count = 0;
+    for (const held of network.roles.values()) if (held === role) count++;
+    return count;
+  };
+  perNetwork('pilot_network_members', 'Members by network.', (network) => network.memberCount);
+  perNetwork('pilot_network_admins', 'Admins by network.', (network) => withRole(network, 'admin'));
+  perNetwork('pilot_network_owners', 'Owners by network.', (network) => withRole(network, 'owner'));
+  perNetwork('pilot_network_enterprise', 'Whether a network has the enterprise flag.', (network) =>
+    network.profile.enterprise ? 1 : 0,
+  );
+  perNetwork('pilot_network_policy_set', 'Whether a network has a policy.', (network) =>
+    network.profile.policy === undefined && network.profile.exprPolicy === undefined ? 0 : 1,
   );
 }

@@ -12,7 +12,7 @@ import {
 import { applyEvent } from '../model/apply.ts';
 import type { Directory } from '../model/directory.ts';
 import { decodeEvent } from '../model/events.ts';
-import { restoreBlock, SnapshotCapture } from '../model/snapshot.ts';
+import { restoreBlock, type SnapshotBlock, SnapshotCapture } from '../model/snapshot.ts';
 import { encodeLastSeen, loadLastSeen, restoreLastSeen, saveLastSeen } from './last-seen-file.ts';
 import { MemoryLog } from './memory-log.ts';
 import { runSlices } from './slices.ts';
@@ -48,6 +48,8 @@ export interface SnapshotStats {
   readonly lastAtMs: number | undefined;
   readonly lastDurationMs: number;
   readonly maxDurationMs: number;
+  /** The longest time that drawing one block of the last snapshot held the loop. */
+  readonly longestBlockMs: number;
 }
 
 /**
@@ -60,12 +62,21 @@ export class RegistryStore {
   readonly log: EventLog;
   /** undefined when everything is in memory. */
   readonly report: RecoveryReport | undefined;
+  /** Called with the duration of each snapshot that was written. */
+  onSnapshot: ((durationMs: number) => void) | undefined;
   readonly #options: StoreOptions;
   readonly #state: Directory;
   readonly #disk: Log | undefined;
   #generation = 1;
   #running: Promise<SnapshotInfo> | undefined;
-  #stats: SnapshotStats = { total: 0, failed: 0, lastAtMs: undefined, lastDurationMs: 0, maxDurationMs: 0 };
+  #stats: SnapshotStats = {
+    total: 0,
+    failed: 0,
+    lastAtMs: undefined,
+    lastDurationMs: 0,
+    maxDurationMs: 0,
+    longestBlockMs: 0,
+  };
 
   private constructor(
     options: StoreOptions,
@@ -163,15 +174,20 @@ export class RegistryStore {
   async #snapshot(disk: Log): Promise<SnapshotInfo> {
     const { clock, logger } = this.#options;
     const startedMs = clock.monotonic();
+    let longestBlockMs = 0;
     const capture = new SnapshotCapture(this.#state, this.#generation++);
     try {
-      const info = await disk.writeSnapshot({ seq: disk.appendedSeq, blocks: capture.blocks() });
+      const info = await disk.writeSnapshot({
+        seq: disk.appendedSeq,
+        blocks: timed(capture.blocks(), clock, (ms) => (longestBlockMs = Math.max(longestBlockMs, ms))),
+      });
       const durationMs = clock.monotonic() - startedMs;
       this.#stats = {
         ...this.#stats,
         total: this.#stats.total + 1,
         lastAtMs: clock.now(),
         lastDurationMs: durationMs,
+        longestBlockMs,
         maxDurationMs: Math.max(this.#stats.maxDurationMs, durationMs),
       };
       logger.info(
@@ -218,4 +234,19 @@ export function restoreInto(state: Directory): {
       applyEvent(state, event, seq);
     },
   };
+}
+
+/** Passes blocks on and tells how long making each one took. */
+function* timed(
+  blocks: Generator<SnapshotBlock>,
+  clock: Clock,
+  note: (elapsedMs: number) => void,
+): Generator<SnapshotBlock> {
+  for (;;) {
+    const startedMs = clock.monotonic();
+    const step = blocks.next();
+    note(clock.monotonic() - startedMs);
+    if (step.done === true) return;
+    yield step.value;
+  }
 }

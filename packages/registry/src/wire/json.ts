@@ -5,11 +5,11 @@
  * What a decoded message guarantees to the code behind it: every string is well-formed Unicode, no object has a
  * member `__proto__`, and nesting is at most {@link MAX_JSON_DEPTH}, so recursive walks are safe.
  */
-import { MusterError } from '@muster/core';
 import { isMessage } from './coercion.ts';
 import type { Message } from './coercion.ts';
 import type { Parsed } from './go-text.ts';
 import { DEPTH_ERROR, explainJsonError } from './json-syntax.ts';
+import { wireErrors } from './wire-errors.ts';
 
 /**
  * Deepest nesting of arrays and objects that is accepted. The original stops at 10,000; no request of a client goes
@@ -97,7 +97,10 @@ class Encoder {
         if (value === null) return `${text}null`;
         if (value instanceof RawJson) return this.#appendRaw(text, value);
         if (depth > MAX_ENCODED_DEPTH) {
-          throw new MusterError('JSON_TOO_DEEP', `JSON value nests deeper than ${MAX_ENCODED_DEPTH} levels`);
+          throw wireErrors.create(
+            'JSON_TOO_DEEP',
+            `JSON value nests deeper than ${MAX_ENCODED_DEPTH} levels`,
+          );
         }
         return isArray(value)
           ? this.#appendArray(text, value, depth + 1)

@@ -6,7 +6,11 @@ import { ReplayWatch } from '../../src/engine/replay-watch.ts';
 function watch(): { readonly watch: ReplayWatch; readonly suspected: Counter; readonly lines: () => number } {
   const suspected = new Counter();
   const logger = recordingLogger();
-  return { watch: new ReplayWatch(8, seededRandom(1), suspected, logger), suspected, lines: () => logger.entries.length };
+  return {
+    watch: new ReplayWatch(8, seededRandom(1), suspected, logger),
+    suspected,
+    lines: () => logger.entries.length,
+  };
 }
 
 const home = { address: '198.51.100.1', port: 1 };

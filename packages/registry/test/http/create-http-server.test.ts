@@ -122,7 +122,13 @@ describe('a real listener', () => {
 
   test('answers while the registry is starting, and a local scraper', async () => {
     const { url, state } = await listening();
-    state.health = { status: 'starting', version: '1.0', uptimeSeconds: 0, nodesOnline: 0 };
+    state.health = {
+      status: 'starting',
+      version: '1.0',
+      serverVersion: '0.1.0',
+      uptimeSeconds: 0,
+      nodesOnline: 0,
+    };
     state.notReady = 'starting';
     const health = await fetch(`${url}/healthz`);
     expect([health.status, ((await health.json()) as { status: string }).status]).toEqual([200, 'starting']);

@@ -25,7 +25,13 @@ export async function httpFixture(options: { plainToken?: string; scoped?: reado
   const entries = options.scoped === undefined ? [] : [scoped.entry];
   const adminTokens = new AdminTokens(entries, options.plainToken ?? ADMIN_TOKEN, systemRandom);
   const state = {
-    health: { status: 'ok', version: '1.0', uptimeSeconds: 12.9, nodesOnline: 3 } as HealthFigures,
+    health: {
+      status: 'ok',
+      version: '1.0',
+      serverVersion: '0.1.0',
+      uptimeSeconds: 12.9,
+      nodesOnline: 3,
+    } as HealthFigures,
     notReady: undefined as string | undefined,
     snapshots: 0,
     metricsFailure: undefined as Error | undefined,

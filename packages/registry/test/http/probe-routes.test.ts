@@ -12,7 +12,13 @@ describe('GET /healthz', () => {
     state.health = { ...state.health, status };
     const response = await app.inject('/healthz');
     expect(response.statusCode).toBe(code);
-    expect(response.json()).toEqual({ status, version: '1.0', uptime_seconds: 12, nodes_online: 3 });
+    expect(response.json()).toEqual({
+      status,
+      version: '1.0',
+      server_version: '0.1.0',
+      uptime_seconds: 12,
+      nodes_online: 3,
+    });
   });
 });
 

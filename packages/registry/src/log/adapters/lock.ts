@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { logErrors } from '../errors.ts';
@@ -51,6 +51,7 @@ export async function lockStore(directory: string): Promise<StoreLock> {
       cause: error,
     });
   }
+  await chmod(join(directory, LOCK_FILE), 0o600);
   await writeFile(join(directory, OWNER_FILE), `${process.pid}\n`, { mode: 0o600 });
   let held = true;
   return {
