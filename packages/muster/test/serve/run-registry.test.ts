@@ -159,7 +159,7 @@ describe('a registry that the command line runs', () => {
     await using registry = await startRegistry(['dev', '--in-memory', '--http', '127.0.0.1:0']);
     const response = await fetch(`http://${registry.ready.http}/healthz`);
     expect(response.status).toBe(200);
-    expect(await response.json()).toMatchObject({ version: registry.ready.version });
+    expect(await response.json()).toMatchObject({ version: '1.0', server_version: registry.ready.version });
   });
 });
 
