@@ -17,6 +17,7 @@ export default defineConfig({
             'packages/*/test/**/*.test.ts',
             'scripts/test/**/*.test.ts',
             'benchmarks/test/**/*.test.ts',
+            'simulation/test/**/*.test.ts',
           ],
           exclude: ['**/e2e/**', '**/soak/**'],
           testTimeout: 60_000,
