@@ -27,6 +27,7 @@ export {
   propertyName,
   readConfigFile,
   readSecretFile,
+  readStandardFiles,
   Secret,
 } from './config/index.ts';
 export type {

@@ -23,7 +23,7 @@ export interface ParsedConfigFile {
 
 /**
  * Reads YAML, or JSON when the name ends in `.json`. The file is one mapping of keys to values. Keys are returned in
- * kebab case: `_` and `-` mean the same.
+ * kebab case: `_` and `-` mean the same, and `LOG_LEVEL` is `log-level`.
  */
 export function parseConfigFile(file: ConfigFile): ParsedConfigFile {
   const at = (line: number, what: string): string => `${file.path}:${line}: ${what}`;
@@ -49,7 +49,7 @@ export function parseConfigFile(file: ConfigFile): ParsedConfigFile {
   for (const pair of document.contents.items) {
     const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
     const { line } = lineCounter.linePos(offset);
-    const key = String(isScalar(pair.key) ? pair.key.value : pair.key).replaceAll('_', '-');
+    const key = kebabCase(String(isScalar(pair.key) ? pair.key.value : pair.key));
     const earlier = lines.get(key);
     if (earlier !== undefined) {
       problems.push(at(line, `${key} was already given in line ${earlier}`));
@@ -60,6 +60,10 @@ export function parseConfigFile(file: ConfigFile): ParsedConfigFile {
     entries.push({ key, value: toPlain(value), line });
   }
   return { entries, problems };
+}
+
+function kebabCase(key: string): string {
+  return (/^[A-Z][A-Z0-9_]*$/.test(key) ? key.toLowerCase() : key).replaceAll('_', '-');
 }
 
 function toPlain(value: unknown): unknown {

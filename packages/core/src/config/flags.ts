@@ -23,6 +23,7 @@ const VALUE_NAMES: Readonly<Record<Setting['type'], string | undefined>> = {
   text: 'text',
   path: 'path',
   integer: 'number',
+  number: 'number',
   duration: 'duration',
   size: 'size',
   boolean: undefined,

@@ -1,4 +1,4 @@
-export { readConfigFile, readSecretFile } from './adapters/config-files.ts';
+export { readConfigFile, readSecretFile, readStandardFiles } from './adapters/config-files.ts';
 export type { ConfigFile } from './config-file.ts';
 export { describeFlags } from './flags.ts';
 export type { FlagDescription } from './flags.ts';

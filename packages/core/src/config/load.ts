@@ -26,8 +26,14 @@ export interface ConfigSources {
   readonly flags?: Readonly<Record<string, unknown>>;
   /** Environment variables. An empty one counts as not set. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** The one configuration file. Names that are no setting are refused. */
+  /** The configuration file. */
   readonly file?: ConfigFile;
+  /** Files that are read before it: later ones win over earlier ones, `file` over all of them. */
+  readonly standardFiles?: readonly ConfigFile[];
+  /** What becomes of names in files that are no setting, and of variables that only have the prefix. @default 'refuse' */
+  readonly unknownNames?: 'refuse' | 'warn';
+  /** Variables that begin with this should be settings; others are unknown names. */
+  readonly environmentPrefix?: string;
   /** Reads a secret's file; rejects by throwing. Needed when secrets may come from files. */
   readonly readSecretFile?: (path: string) => SecretFile;
 }
@@ -38,6 +44,8 @@ export interface Config<S extends Settings> {
   /** Where each setting's value came from: `default`, `flag --x`, `environment X` or `path:line`. */
   readonly sources: ReadonlyMap<string, string>;
   readonly settings: S;
+  /** One line per unknown name that was left out; only with `unknownNames: 'warn'`. */
+  readonly warnings: readonly string[];
 }
 
 /** One row of {@link describeConfig}. */
@@ -65,7 +73,11 @@ interface Candidate {
  */
 export function loadConfig<const S extends Settings>(settings: S, sources: ConfigSources): Config<S> {
   const problems: string[] = [];
-  const fileEntries = readFileEntries(settings, sources.file, problems);
+  const warnings: string[] = [];
+  const unknown = sources.unknownNames === 'warn' ? warnings : problems;
+  const files = [...(sources.standardFiles ?? []), ...(sources.file === undefined ? [] : [sources.file])];
+  const fileEntries = readFileEntries(settings, files, problems, unknown);
+  unknown.push(...unknownVariables(settings, sources));
   const values: Record<string, unknown> = {};
   const origins = new Map<string, string>();
   for (const [key, setting] of Object.entries(settings)) {
@@ -97,7 +109,7 @@ export function loadConfig<const S extends Settings>(settings: S, sources: Confi
     const heading = problems.length === 1 ? 'a setting is wrong' : `${problems.length} settings are wrong`;
     throw coreErrors.create('CONFIG_INVALID', [heading, ...problems].join('\n  '), { details: { problems } });
   }
-  return { values: values as ConfigValues<S>, sources: origins, settings };
+  return { values: values as ConfigValues<S>, sources: origins, settings, warnings };
 }
 
 /** Every setting with its value and where it came from; secrets are redacted. */
@@ -183,27 +195,49 @@ function keysOf(
 
 function readFileEntries(
   settings: Settings,
-  file: ConfigFile | undefined,
+  files: readonly ConfigFile[],
   problems: string[],
+  unknown: string[],
 ): ReadonlyMap<string, { readonly value: unknown; readonly source: string }> {
   const entries = new Map<string, { value: unknown; source: string }>();
-  if (file === undefined) return entries;
   const known = new Set(
     Object.entries(settings).flatMap(([key, setting]) => keysOf(key, setting).map(({ name }) => name)),
   );
-  const parsed = parseConfigFile(file);
-  problems.push(...parsed.problems);
-  for (const { key, value, line } of parsed.entries) {
-    const source = `${file.path}:${line}`;
-    if (known.has(key)) {
-      entries.set(key, { value, source });
-      continue;
+  for (const file of files) {
+    const parsed = parseConfigFile(file);
+    problems.push(...parsed.problems);
+    for (const { key, value, line } of parsed.entries) {
+      const source = `${file.path}:${line}`;
+      if (known.has(key)) entries.set(key, { value, source });
+      else unknown.push(`${source}: there is no setting ${JSON.stringify(key)}${suggestion(key, known)}`);
     }
-    const nearest = nearestName(key, known);
-    const suggestion = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-    problems.push(`${source}: there is no setting ${JSON.stringify(key)}${suggestion}`);
   }
   return entries;
+}
+
+/** Variables with the prefix of the program that none of its settings has. */
+function unknownVariables(
+  settings: Settings,
+  { environment = {}, environmentPrefix }: ConfigSources,
+): readonly string[] {
+  if (environmentPrefix === undefined) return [];
+  const known = new Set(
+    Object.values(settings).flatMap((setting) =>
+      environmentNames(setting).flatMap((name) =>
+        setting.type === 'secret' ? [name, `${name}_FILE`] : [name],
+      ),
+    ),
+  );
+  return Object.keys(environment).flatMap((name) =>
+    name.startsWith(environmentPrefix) && !known.has(name)
+      ? [`environment ${name}: there is no such setting${suggestion(name, known)}`]
+      : [],
+  );
+}
+
+function suggestion(name: string, known: ReadonlySet<string>): string {
+  const nearest = nearestName(name, known);
+  return nearest === undefined ? '' : `; did you mean ${nearest}?`;
 }
 
 function readSecret(

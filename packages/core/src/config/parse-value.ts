@@ -24,6 +24,8 @@ export function parseValue(setting: Setting, raw: unknown): Parsed {
       return parseList(raw, setting.check);
     case 'integer':
       return parseInteger(raw, setting.min, setting.max);
+    case 'number':
+      return parseNumber(raw, setting.min, setting.max);
     case 'duration':
       return parseQuantity(raw, setting, parseDuration, formatDuration, DURATION_HELP);
     case 'size':
@@ -82,6 +84,14 @@ function parseInteger(raw: unknown, min: number | undefined, max: number | undef
   const value = typeof raw === 'string' && /^-?\d+$/.test(raw) ? Number(raw) : raw;
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
     return bad(`${show(raw)} is not a whole number${rangeText(min, max, String)}`);
+  }
+  return inRange(value, raw, min, max, String);
+}
+
+function parseNumber(raw: unknown, min: number | undefined, max: number | undefined): Parsed {
+  const value = typeof raw === 'string' && /^-?\d+(\.\d+)?$/.test(raw) ? Number(raw) : raw;
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    return bad(`${show(raw)} is not a number${rangeText(min, max, String)}`);
   }
   return inRange(value, raw, min, max, String);
 }

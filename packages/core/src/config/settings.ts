@@ -37,6 +37,14 @@ export interface IntegerSetting extends SettingBase {
   readonly max?: number;
 }
 
+/** A number, with or without a fraction. */
+export interface NumberSetting extends SettingBase {
+  readonly type: 'number';
+  readonly default?: number;
+  readonly min?: number;
+  readonly max?: number;
+}
+
 /** A time span such as `500ms`, `30m` or `1h30m`; the loaded value is in milliseconds. */
 export interface DurationSetting extends SettingBase {
   readonly type: 'duration';
@@ -79,6 +87,7 @@ export type Setting =
   | TextSetting
   | PathSetting
   | IntegerSetting
+  | NumberSetting
   | DurationSetting
   | SizeSetting
   | BooleanSetting
@@ -124,7 +133,7 @@ type PropertyName<Key extends string, S> = S extends { type: 'duration' }
     ? `${CamelCase<Key>}Bytes`
     : CamelCase<Key>;
 
-type ValueOf<S> = S extends { type: 'integer' | 'duration' | 'size' }
+type ValueOf<S> = S extends { type: 'integer' | 'number' | 'duration' | 'size' }
   ? number
   : S extends { type: 'boolean' }
     ? boolean
@@ -197,7 +206,14 @@ function checkDeclaration(key: string, setting: Setting): void {
   };
   switch (setting.type) {
     case 'integer':
-      if (setting.default !== undefined) checkRange(setting.default, setting.min, setting.max, wrong);
+      if (setting.default === undefined) break;
+      if (!Number.isSafeInteger(setting.default)) wrong('the default is not a whole number');
+      checkRange(setting.default, setting.min, setting.max, wrong);
+      break;
+    case 'number':
+      if (setting.default === undefined) break;
+      if (!Number.isFinite(setting.default)) wrong('the default is not a number');
+      checkRange(setting.default, setting.min, setting.max, wrong);
       break;
     case 'duration':
     case 'size': {
@@ -229,7 +245,6 @@ function checkRange(
   max: number | undefined,
   wrong: (what: string) => never,
 ): void {
-  if (!Number.isSafeInteger(value)) wrong('the default is not a whole number');
   if ((min !== undefined && value < min) || (max !== undefined && value > max)) {
     wrong('the default is outside its range');
   }

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import {
+  type ConfigFile,
   type ConfigSources,
   defineSettings,
   describeConfig,
@@ -267,4 +268,70 @@ test('describeConfig shows every setting in the form in which it is written', ()
     ['store', '<not set>'],
     ['admin-token', '<not set>'],
   ]);
+});
+
+describe('several files', () => {
+  const file = (path: string, value: object): ConfigFile => ({ path, text: JSON.stringify(value) });
+
+  test('later ones win, the named one over all of them, the environment over the named one', () => {
+    const sources = {
+      standardFiles: [
+        file('a.json', { LOG_LEVEL: 'warn', STORE: '/a', TLS: true, MAX_CONNECTIONS: 1 }),
+        file('b.json', { LOG_LEVEL: 'error', STORE: '/b', MAX_CONNECTIONS: 2 }),
+      ],
+      file: file('c.json', { 'log-level': 'debug', max_connections: 3 }),
+      environment: { MUSTER_MAX_CONNECTIONS: '4' },
+    };
+    const config = load(sources);
+    expect(config.values).toMatchObject({
+      tls: true,
+      store: '/b',
+      logLevel: 'debug',
+      maxConnections: 4,
+    });
+    expect(config.sources.get('store')).toBe('b.json:1: store');
+  });
+
+  test('unknown names are refused, or left out with a warning', () => {
+    const sources = {
+      standardFiles: [file('a.json', { LOG_LEVLE: 'warn', STORE: '/a' })],
+      environment: { MUSTER_TSL: '1', MUSTER_STORE: '', OTHER: '1' },
+      environmentPrefix: 'MUSTER_',
+    };
+    const lines = [
+      'a.json:1: there is no setting "log-levle"; did you mean log-level?',
+      'environment MUSTER_TSL: there is no such setting; did you mean MUSTER_TLS?',
+    ];
+    expect(problemsOf(sources)).toEqual(lines);
+    const config = load({ ...sources, unknownNames: 'warn' });
+    expect(config.warnings).toEqual(lines);
+    expect(config.values.store).toBe('/a');
+    expect(load({}).warnings).toEqual([]);
+  });
+});
+
+describe('a number', () => {
+  const scale = defineSettings({
+    scale: {
+      type: 'number',
+      environment: 'SCALE',
+      default: 1,
+      min: 0.001,
+      max: 10,
+      description: 'd',
+      group: 'g',
+    },
+  });
+
+  test.each([
+    ['0.25', 0.25],
+    ['2', 2],
+    ['10', 10],
+  ])('%s', (text, value) => {
+    expect(loadConfig(scale, { environment: { SCALE: text } }).values.scale).toBe(value);
+  });
+
+  test.each(['0', '11', '1e3', 'NaN', 'Infinity', '1.', ''.padEnd(3)])('%j is refused', (text) => {
+    expect(() => loadConfig(scale, { environment: { SCALE: text } })).toThrow(/environment SCALE: /);
+  });
 });

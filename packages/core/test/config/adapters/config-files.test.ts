@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { errorCode, readConfigFile, readSecretFile } from '../../../src/index.ts';
+import { errorCode, readConfigFile, readSecretFile, readStandardFiles } from '../../../src/index.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -23,6 +23,13 @@ test('reads the configuration file, and says which one it could not read', () =>
   }
   expect(errorCode(caught)).toBe('CONFIG_INVALID');
   expect((caught as Error).message).toContain(missing);
+});
+
+test('reads those of the standard files that exist', () => {
+  const path = join(directory, 'discovery.json');
+  writeFileSync(path, '{}');
+  expect(readStandardFiles([join(directory, 'none.json'), path])).toEqual([{ path, text: '{}' }]);
+  expect(() => readStandardFiles([directory])).toThrow(directory);
 });
 
 test('reads a secret with the permissions of its file', () => {
