@@ -69,6 +69,10 @@ const DURATIONS_MS = {
   searchDialMs: 5_000,
   searchReplyJitterMs: 200,
   searchQueryWindowMs: 10_000,
+  /** How far the time of a resource event may be from ours. */
+  eventWindowMs: 120_000,
+  /** How long the nonces of events are remembered. */
+  eventNonceMs: 300_000,
   firstRequestMs: 5_000,
   publishClientMs: 10_000,
   publishServerMs: 25_000,
@@ -83,6 +87,10 @@ const DURATIONS_MS = {
   indexerRecordMaxTtlMs: 600_000,
   localRecordFreshMs: 60_000,
   identityPinMs: 2_592_000_000,
+  /** How long a challenger must have been the better one before an entry of a day's age is given up for it (24.3). */
+  switchPatienceMs: 600_000,
+  /** Window in which two self-chosen witnesses against `born_at` are hard evidence (13.8). */
+  bornAtEvidenceMs: 600_000,
   shutdownMs: 3_000,
   /** Units of 13.3, 13.4 and 13.8, so that a scaled test ages scores too. */
   hourMs: 3_600_000,
@@ -130,6 +138,12 @@ const NUMBERS = {
   referentHysteresis: 5,
   indexerRecordMaxPeers: 2_000,
   witnessRequestsPerMinute: 30,
+  /** Answered heartbeats between witness rounds, spot checks and looks at the witnesses' subnets (13.6, 24.4). */
+  witnessEveryAnswers: 6,
+  spotCheckEveryAnswers: 5,
+  spreadEveryAnswers: 10,
+  /** Payload of a node's own bandwidth probe: smaller than the indexer's, since every node probes every indexer. */
+  nodeProbeBytes: 16_384,
 } as const;
 
 /** The table that all parts are handed. */
