@@ -4,7 +4,7 @@ import { type Config, coreErrors, type LogFormat, type LogLevel } from '@muster/
 import type { DiscoverySettings } from '../settings.ts';
 import { parsePeerAddress } from '../wire/addresses.ts';
 import type { AddrInfo, PeerId } from '../wire/messages.ts';
-import { discoverySettings } from './discovery-settings.ts';
+import type { discoverySettings } from './discovery-settings.ts';
 
 /** What concerns the process around the daemon. */
 export interface ProcessSettings {

@@ -1,0 +1,186 @@
+/** What the status endpoint shows, as JSON. Copies only: nothing of the daemon leaves it. */
+
+import { explainScore, type ScoreExplanation } from '../observability/score-explanation.ts';
+import type { SearchEntry } from '../observability/search-log.ts';
+import type { NodeRecord, PoolEntryView } from '../parts.ts';
+import { RELATIONS } from '../stores/peer-store.ts';
+import { formatTime } from '../wire/time.ts';
+import { statusErrors } from './errors.ts';
+import type { FoundPeer, IndexerStatus, StatusSource } from './status-source.ts';
+
+/** `/status`. */
+export function statusView(source: StatusSource): object {
+  const { context, indexer } = source;
+  const { clock, overlay, settings, events } = context;
+  return {
+    version: source.version,
+    roles: rolesOf(source),
+    peer_id: context.self,
+    did: source.did ?? null,
+    name: source.name,
+    addresses: overlay.addresses().map((address) => `${address}/p2p/${context.self}`),
+    started_at: formatTime(source.startedAt),
+    uptime_seconds: Math.floor((clock.now() - source.startedAt) / 1000),
+    ready: source.isReady,
+    not_ready_because: source.isReady ? [] : source.notReadyReasons(),
+    min_indexer: settings.minIndexer,
+    pool: poolView(source),
+    indexer: indexer === undefined ? null : indexerSummary(indexer),
+    dht: {
+      mode: overlay.dht.mode ?? null,
+      started: overlay.dht.isStarted,
+      routing_table: overlay.dht.routingTableSize,
+    },
+    connections: overlay.connections().length,
+    events: { published: events.publishedEvents, dropped: events.droppedEvents },
+  };
+}
+
+function rolesOf({ context }: StatusSource): readonly string[] {
+  const { node, indexer } = context.settings.roles;
+  return [...(node ? ['node'] : []), ...(indexer ? ['indexer'] : [])];
+}
+
+/** `/pool`. */
+export function poolView({ pool, context }: StatusSource): object {
+  const { clock } = context;
+  return {
+    size: pool.size,
+    max: pool.maxSize,
+    healthy: pool.healthyCount,
+    entries: pool.view().map((entry) => entryView(entry, clock)),
+    quarantined: pool.quarantined().map(({ peer, until, evidence }) => ({
+      peer_id: peer,
+      evidence,
+      remaining_seconds: secondsUntil(until, clock.monotonic()),
+    })),
+  };
+}
+
+function entryView(entry: PoolEntryView, clock: StatusSource['context']['clock']): object {
+  return {
+    peer_id: entry.peer,
+    addresses: entry.addresses,
+    seed: entry.isSeed,
+    healthy: entry.isHealthy,
+    referent: entry.isReferent,
+    score: rounded(entry.score),
+    minimum_score: rounded(entry.minimumScore),
+    confidence: rounded(entry.confidence, 3),
+    terms: entry.terms ?? null,
+    fill_rate: rounded(entry.fillRate, 3),
+    rtt_ms: rounded(entry.rttMs),
+    age_seconds: Math.floor(entry.ageMs / 1000),
+    born_at: entry.bornAt ?? null,
+    last_seen_seconds_ago:
+      entry.lastSeen === undefined ? null : rounded((clock.monotonic() - entry.lastSeen) / 1000),
+    consecutive_fails: entry.consecutiveFails,
+    silent: entry.silent,
+    suspended_seconds:
+      entry.suspendedUntil === undefined ? null : secondsUntil(entry.suspendedUntil, clock.monotonic()),
+  };
+}
+
+/** `/scores/<peer>`. Throws `not_in_pool`. */
+export function scoreView({ pool, context }: StatusSource, peer: string): ScoreExplanation {
+  const entry = pool.entry(peer);
+  if (entry === undefined) throw statusErrors.create('not_in_pool', `${peer} is not in the pool`);
+  return explainScore(entry, {
+    constants: context.constants,
+    otherHealthy: pool.healthyCount - (entry.isHealthy ? 1 : 0),
+  });
+}
+
+function indexerSummary({ facts, behaviour, suggestions, referenced }: IndexerStatus): object {
+  const { table } = facts;
+  return {
+    born_at: formatTime(facts.bornAt),
+    records: table.size,
+    max_nodes: table.maxNodes,
+    fill_rate: rounded(table.fillRate, 4),
+    cached_score: rounded(facts.cachedScore(), 3),
+    referenced: referenced.size,
+    bans: behaviour.bans().length,
+    suggestions: suggestions.list().length,
+  };
+}
+
+/** `/indexer`. Throws `not_indexer`. */
+export function indexerView({ indexer, context }: StatusSource, limit: number): object {
+  if (indexer === undefined) throw statusErrors.create('not_indexer', 'this process is no indexer');
+  const { clock } = context;
+  const nodes: object[] = [];
+  for (const record of indexer.facts.table.values()) {
+    if (nodes.length >= limit) break;
+    nodes.push(nodeView(record, clock.monotonic()));
+  }
+  return {
+    ...indexerSummary(indexer),
+    suggested: indexer.suggestions.list(),
+    offload_threshold: context.constants.offloadThreshold,
+    offloading: indexer.facts.table.fillRate > context.constants.offloadThreshold,
+    nodes,
+  };
+}
+
+function nodeView(record: NodeRecord, now: number): object {
+  return {
+    peer_id: record.peer,
+    did: record.did ?? null,
+    name: record.verified?.record.name ?? null,
+    is_indexer: record.isIndexer,
+    has_record: record.verified !== undefined,
+    score: rounded(record.lastScore),
+    local_score: rounded(record.localScore),
+    uptime: rounded(record.tracker.ratio(now), 3),
+    age_seconds: Math.floor(record.tracker.ageMs(now) / 1000),
+    expires_in_seconds: secondsUntil(record.expiresAt, now),
+  };
+}
+
+/** `/bans`. */
+export function bansView({ indexer, pool, context }: StatusSource): object {
+  const now = context.clock.monotonic();
+  return {
+    banned: (indexer?.behaviour.bans() ?? []).map(({ peer, forMs, strikes }) => ({
+      peer_id: peer,
+      remaining_seconds: Math.ceil(forMs / 1000),
+      strikes,
+    })),
+    quarantined: pool.quarantined().map(({ peer, until, evidence }) => ({
+      peer_id: peer,
+      remaining_seconds: secondsUntil(until, now),
+      evidence,
+    })),
+    blacklisted: context.peers.list({ relation: RELATIONS.BLACKLIST }).map(({ peer_id, id, name }) => ({
+      peer_id,
+      did: id,
+      name,
+    })),
+  };
+}
+
+/** One entry of `/searches`. */
+export function searchView(entry: SearchEntry): object {
+  return {
+    query: entry.query,
+    side: entry.side,
+    started_at: formatTime(entry.startedAt),
+    hits: entry.hits,
+    ended_at: entry.endedAt === undefined ? null : formatTime(entry.endedAt),
+    reason: entry.reason ?? null,
+  };
+}
+
+/** A peer that was found. */
+export function foundView({ peerId, did, name, isVerified, record }: FoundPeer): object {
+  return { peer_id: peerId, did, name, verified: isVerified, record: record ?? null };
+}
+
+function rounded(value: number | undefined, digits = 2): number | null {
+  return value === undefined ? null : Number(value.toFixed(digits));
+}
+
+function secondsUntil(until: number, now: number): number {
+  return Math.max(0, Math.ceil((until - now) / 1000));
+}
