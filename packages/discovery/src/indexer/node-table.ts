@@ -15,7 +15,6 @@ export interface HeartbeatFacts {
   readonly lastScore: number;
   readonly localScore: number | undefined;
   readonly isIndexer: boolean;
-  readonly addresses: readonly string[];
 }
 
 interface Slot {
@@ -86,7 +85,6 @@ export class LiveNodeTable implements NodeTable {
     record.lastScore = facts.lastScore;
     record.localScore = facts.localScore;
     record.isIndexer = facts.isIndexer;
-    record.addresses = facts.addresses;
     if (live !== undefined) {
       this.#slots.delete(peer);
       this.#slots.set(peer, live);
