@@ -1,0 +1,209 @@
+/**
+ * What js-libp2p keeps: DHT records, provider entries and known peers, in memory.
+ *
+ * Fault model: any member of the fleet may be hostile, and puts whatever it likes as often as it likes. A record is
+ * stored only when the rules of its namespace hold it valid and not older than what is stored, whoever puts it, this
+ * process included; and each of the three kinds has a bound, beyond which the oldest entries go (M-14).
+ */
+
+import { NotFoundError } from '@libp2p/interface';
+import { Record as DhtRecord } from '@libp2p/kad-dht';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { BaseDatastore } from 'datastore-core';
+import { base32 } from 'multiformats/bases/base32';
+import type { DhtNamespace } from '../overlay.ts';
+
+type Key = Parameters<BaseDatastore['put']>[0];
+
+interface Entry {
+  readonly key: Key;
+  readonly value: Uint8Array;
+}
+
+const RECORD_PREFIX = '/dht/record/';
+const PROVIDER_PREFIX = '/dht/provider/';
+const PEER_PREFIX = '/peers/';
+
+/** How many entries of each kind are kept. */
+export interface StoreLimits {
+  readonly records: number;
+  readonly providers: number;
+  /** Peers beyond those that must be kept. */
+  readonly strangers: number;
+}
+
+export const STORE_LIMITS: StoreLimits = { records: 16_384, providers: 4_096, strangers: 2_048 };
+
+/** Key and value texts are short: names of namespaces, a DID or a peer id. */
+const MAX_KEY_BYTES = 512;
+/** An indexer record is the longest value. */
+const MAX_VALUE_BYTES = 131_072;
+
+/** A put that the rules refuse. */
+export class RecordRefused extends Error {
+  override readonly name = 'RecordRefused';
+}
+
+/** The rules of the namespaces, by name. */
+export class NamespaceRules {
+  readonly #rules = new Map<string, DhtNamespace>();
+
+  add(name: string, rules: DhtNamespace): void {
+    this.#rules.set(name, rules);
+  }
+
+  get names(): readonly string[] {
+    return [...this.#rules.keys()];
+  }
+
+  /** The rules for a key, or undefined for keys that are not served. */
+  of(key: string): DhtNamespace | undefined {
+    const [empty, name, rest] = key.split('/', 3);
+    return empty === '' && name !== undefined && rest !== undefined && rest !== ''
+      ? this.#rules.get(name)
+      : undefined;
+  }
+
+  isValid(key: string, value: Uint8Array): boolean {
+    if (value.length > MAX_VALUE_BYTES || key.length > MAX_KEY_BYTES) return false;
+    return this.of(key)?.validate(key, value) === true;
+  }
+
+  /** The best of the valid values; undefined when there is none. */
+  best(key: string, values: readonly Uint8Array[]): Uint8Array | undefined {
+    const valid = values.filter((value) => this.isValid(key, value));
+    if (valid.length < 2) return valid[0];
+    return valid[this.of(key)?.select(key, valid) ?? 0];
+  }
+}
+
+export class GuardedDatastore extends BaseDatastore {
+  readonly #entries = new Map<string, Entry>();
+  readonly #rules: NamespaceRules;
+  readonly #limits: StoreLimits;
+  readonly #isKept: (peer: string) => boolean;
+  /** Keys in the order of their last put, by kind. */
+  readonly #order = {
+    records: new Set<string>(),
+    providers: new Set<string>(),
+    strangers: new Set<string>(),
+  };
+
+  /** `isKept` says whether a peer (the text of its key after `/peers/`) must not be forgotten. */
+  constructor(
+    rules: NamespaceRules,
+    isKept: (peerKey: string) => boolean,
+    limits: StoreLimits = STORE_LIMITS,
+  ) {
+    super();
+    this.#rules = rules;
+    this.#isKept = isKept;
+    this.#limits = limits;
+  }
+
+  /** Entries by kind. */
+  get sizes(): Readonly<Record<keyof StoreLimits, number>> {
+    const { records, providers, strangers } = this.#order;
+    return { records: records.size, providers: providers.size, strangers: strangers.size };
+  }
+
+  override async put(key: Key, value: Uint8Array): Promise<Key> {
+    const name = key.toString();
+    const kind = kindOf(name);
+    if (kind === 'records') this.#check(name, value);
+    this.#entries.set(name, { key, value });
+    if (kind !== undefined) this.#remember(kind, name);
+    return key;
+  }
+
+  override async get(key: Key): Promise<Uint8Array> {
+    const entry = this.#entries.get(key.toString());
+    if (entry === undefined) throw new NotFoundError();
+    return entry.value;
+  }
+
+  override async has(key: Key): Promise<boolean> {
+    return this.#entries.has(key.toString());
+  }
+
+  override async delete(key: Key): Promise<void> {
+    this.#forget(key.toString());
+  }
+
+  /**
+   * Entries of providers that the peer store has forgotten are left out: one of them would make js-libp2p fail the
+   * whole answer.
+   */
+  override async *_all(query: { readonly prefix?: string | undefined }): AsyncGenerator<Entry> {
+    const prefix = query.prefix ?? '';
+    for (const [name, entry] of this.#entries) {
+      if (!name.startsWith(prefix)) continue;
+      if (name.startsWith(PROVIDER_PREFIX) && !this.#isKnownProvider(name)) continue;
+      yield entry;
+    }
+  }
+
+  override async *_allKeys(query: { readonly prefix?: string | undefined }): AsyncGenerator<Key> {
+    for await (const { key } of this._all(query)) yield key;
+  }
+
+  /** The stored value of a DHT key, valid or not. */
+  storedValue(key: string): Uint8Array | undefined {
+    const stored = this.#entries.get(recordName(Buffer.from(key)));
+    return stored === undefined ? undefined : DhtRecord.deserialize(stored.value).value;
+  }
+
+  #check(name: string, bytes: Uint8Array): void {
+    const record = DhtRecord.deserialize(bytes);
+    const key = Buffer.from(record.key).toString();
+    if (recordName(record.key) !== name || !Buffer.from(key).equals(record.key)) {
+      throw new RecordRefused('the record is of another key');
+    }
+    if (!this.#rules.isValid(key, record.value))
+      throw new RecordRefused('the record is not valid under its key');
+    const stored = this.storedValue(key);
+    if (stored === undefined || Buffer.from(stored).equals(record.value)) return;
+    if (this.#rules.best(key, [stored, record.value]) === stored) {
+      throw new RecordRefused('a newer record is stored');
+    }
+  }
+
+  #remember(kind: keyof StoreLimits, name: string): void {
+    const order = this.#order[kind];
+    order.delete(name);
+    order.add(name);
+    let turns = order.size;
+    while (order.size > this.#limits[kind] && turns > 0) {
+      turns -= 1;
+      const [oldest] = order;
+      if (oldest === undefined) return;
+      if (kind === 'strangers' && this.#isKept(oldest.slice(PEER_PREFIX.length))) {
+        // It goes to the end, so that the next put does not look at it again.
+        order.delete(oldest);
+        order.add(oldest);
+      } else this.#forget(oldest);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#entries.delete(name);
+    const kind = kindOf(name);
+    if (kind !== undefined) this.#order[kind].delete(name);
+  }
+
+  /** The last part of a provider's key is its peer id. */
+  #isKnownProvider(name: string): boolean {
+    const peer = name.split('/').at(-1) ?? '';
+    return this.#entries.has(PEER_PREFIX + peerIdFromString(peer).toCID().toString());
+  }
+}
+
+function recordName(key: Uint8Array): string {
+  return RECORD_PREFIX + base32.encode(key).slice(1);
+}
+
+function kindOf(name: string): keyof StoreLimits | undefined {
+  if (name.startsWith(PEER_PREFIX)) return 'strangers';
+  if (name.startsWith(RECORD_PREFIX)) return 'records';
+  return name.startsWith(PROVIDER_PREFIX) ? 'providers' : undefined;
+}

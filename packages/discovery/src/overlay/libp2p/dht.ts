@@ -1,0 +1,307 @@
+/**
+ * The Kademlia table on js-libp2p (discovery spec sections 10.1 to 10.4), wire-compatible with go-libp2p-kad-dht.
+ *
+ * Fault model: any member may answer with old, invalid or invented values, with peers that do not exist, late, or not
+ * at all. A value is handed out only when the rules of its namespace hold it valid, and of several the best; one peer
+ * that refuses something never takes the answers of the others away. Every operation ends with its deadline.
+ */
+
+import type { Libp2p, PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface';
+import { kadDHT, passthroughMapper, Record as DhtRecord } from '@libp2p/kad-dht';
+import type { KadDHT, KadDHTComponents, QueryEvent } from '@libp2p/kad-dht';
+import { peerIdFromString } from '@libp2p/peer-id';
+import type { TimerHandle, Timers } from '@muster/core';
+import { CID } from 'multiformats/cid';
+import { discoveryErrors } from '../../errors.ts';
+import type { AddrInfo, PeerId } from '../../wire/messages.ts';
+import { DHT_PROTOCOL } from '../../wire/protocols.ts';
+import type { Deadline, Dht, DhtNamespace } from '../overlay.ts';
+import type { GuardedDatastore, NamespaceRules } from './datastore.ts';
+import { raceAbort, startDeadline } from './deadline.ts';
+import type { HostServices } from './host.ts';
+
+/** Multihash code of SHA2-256: providers of other hashes are never found. */
+const SHA2_256 = 0x12;
+/** After the start, the neighbourhood is looked up at these times, then at every interval. */
+const FIRST_SELF_LOOKUPS_MS = [5_000, 15_000, 60_000] as const;
+const SELF_LOOKUP_INTERVAL_MS = 30_000;
+const SELF_LOOKUP_MS = 10_000;
+/** How often a bootstrap looks whether the peers it dialled have reached the routing table. */
+const BOOTSTRAP_POLL_MS = 50;
+
+/** What the DHT needs of the host. */
+export interface DhtHost {
+  readonly libp2p: Libp2p<HostServices>;
+  readonly components: KadDHTComponents;
+  readonly datastore: GuardedDatastore;
+  readonly rules: NamespaceRules;
+  readonly timers: Timers;
+  /** Peers that answers have named, with their addresses. */
+  readonly onDiscovered: (peer: PeerInfo) => void;
+  /** Dials a peer unless it is connected. */
+  readonly connect: (to: AddrInfo, signal: AbortSignal) => Promise<unknown>;
+}
+
+type Service = KadDHT & {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  onPeerConnect(peer: PeerInfo): Promise<void>;
+  readonly routingTable: { readonly size: number };
+  addEventListener(type: 'peer', listener: (event: CustomEvent<PeerInfo>) => void): void;
+};
+
+export class Libp2pDht implements Dht {
+  readonly #host: DhtHost;
+  readonly #timers: TimerHandle[] = [];
+  #service: Service | undefined;
+  #mode: 'client' | 'server' | undefined;
+  readonly #stopped = new AbortController();
+
+  constructor(host: DhtHost) {
+    this.#host = host;
+  }
+
+  namespace(name: string, rules: DhtNamespace): void {
+    if (this.#service !== undefined) throw failed('namespaces are registered before the start');
+    this.#host.rules.add(name, rules);
+  }
+
+  get isStarted(): boolean {
+    return this.#service !== undefined;
+  }
+
+  get mode(): 'client' | 'server' | undefined {
+    return this.#mode;
+  }
+
+  get routingTableSize(): number {
+    return this.#service?.routingTable.size ?? 0;
+  }
+
+  async start(mode: 'client' | 'server'): Promise<void> {
+    if (this.#service !== undefined) {
+      await this.#service.setMode(mode);
+      this.#mode = mode;
+      return;
+    }
+    const service = createService(this.#host, mode);
+    service.addEventListener('peer', (event) => this.#host.onDiscovered(event.detail));
+    this.#service = service;
+    this.#mode = mode;
+    try {
+      await service.start();
+    } catch (error) {
+      this.#service = undefined;
+      this.#mode = undefined;
+      throw failed('the table could not be started', error);
+    }
+    // Who was connected before is not announced to a topology.
+    for (const peer of this.#host.libp2p.getPeers()) await this.#introduce(peer);
+    for (const delay of FIRST_SELF_LOOKUPS_MS) {
+      this.#timers.push(this.#host.timers.after(delay, () => void this.#lookUpSelf(SELF_LOOKUP_MS)));
+    }
+    this.#timers.push(
+      this.#host.timers.every(SELF_LOOKUP_INTERVAL_MS, () => void this.#lookUpSelf(SELF_LOOKUP_MS)),
+    );
+  }
+
+  /** Ends everything that is under way. */
+  async stop(): Promise<void> {
+    this.#stopped.abort(failed('the overlay is stopping'));
+    for (const timer of this.#timers.splice(0)) timer.cancel();
+    const service = this.#service;
+    this.#service = undefined;
+    this.#mode = undefined;
+    await service?.stop();
+  }
+
+  async bootstrap(peers: readonly AddrInfo[], deadline: Deadline): Promise<void> {
+    await this.#bounded(deadline, 'bootstrap', async (signal) => {
+      const dials = await Promise.allSettled(peers.map((peer) => this.#host.connect(peer, signal)));
+      if (dials.some((dial) => dial.status === 'fulfilled')) {
+        while (this.routingTableSize === 0) await this.#host.timers.sleep(BOOTSTRAP_POLL_MS, signal);
+      }
+      await this.#lookUp(signal);
+    }).catch(() => undefined);
+  }
+
+  async put(key: string, value: Uint8Array, deadline: Deadline): Promise<void> {
+    const service = this.#started();
+    if (!this.#host.rules.isValid(key, value)) throw failed(`the value is not valid under ${key}`);
+    await this.#bounded(deadline, `put of ${key}`, async (signal) => {
+      let stored = 0;
+      for await (const event of service.put(Buffer.from(key), value, { signal })) {
+        if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') stored += 1;
+      }
+      if (stored === 0 && !this.#standsAlone) throw failed(`nobody has stored ${key}`);
+    });
+  }
+
+  async get(key: string, deadline: Deadline): Promise<Uint8Array | undefined> {
+    const service = this.#started();
+    const { rules, datastore } = this.#host;
+    if (rules.of(key) === undefined) throw failed(`the namespace of ${key} is not served`);
+    const values: Uint8Array[] = [];
+    const stored = datastore.storedValue(key);
+    if (stored !== undefined) values.push(stored);
+    let answers = 0;
+    try {
+      await this.#bounded(deadline, `get of ${key}`, async (signal) => {
+        // The values are collected from the answers: the generator itself drops them all when one peer refuses the
+        // correction that it sends, and when the time is over.
+        for await (const event of service.get(Buffer.from(key), { signal })) {
+          if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'GET_VALUE') continue;
+          answers += 1;
+          if (event.record !== undefined && event.record !== null) values.push(event.record.value);
+        }
+      });
+    } catch (error) {
+      if (answers === 0 && values.length === 0) throw error;
+    }
+    const best = rules.best(key, values);
+    if (best === undefined && answers === 0 && !this.#standsAlone) throw failed('nobody could be asked');
+    return best;
+  }
+
+  async provide(cid: string, deadline: Deadline): Promise<void> {
+    const service = this.#started();
+    const key = parseCid(cid);
+    await this.#bounded(deadline, 'provide', async (signal) => {
+      let told = 0;
+      for await (const event of service.provide(key, { signal })) {
+        if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') told += 1;
+      }
+      if (told === 0 && !this.#standsAlone) throw failed('nobody was told');
+    });
+  }
+
+  async findProviders(
+    cid: string,
+    options: Deadline & { readonly count: number },
+  ): Promise<readonly AddrInfo[]> {
+    const service = this.#started();
+    const key = parseCid(cid);
+    const self = this.#host.libp2p.peerId.toString();
+    const found = new Map<PeerId, AddrInfo>();
+    await this.#bounded(options, 'search for providers', async (signal) => {
+      for await (const event of service.findProviders(key, { signal })) {
+        if (event.name !== 'PROVIDER') continue;
+        for (const peer of event.providers) {
+          const info = addrInfoOf(peer);
+          const known = found.get(info.ID);
+          if (info.ID !== self && (known === undefined || known.Addrs.length === 0)) found.set(info.ID, info);
+        }
+        if (found.size >= options.count) return;
+      }
+    }).catch(() => undefined);
+    return [...found.values()].slice(0, options.count);
+  }
+
+  async findPeer(peer: PeerId, deadline: Deadline): Promise<AddrInfo | undefined> {
+    const service = this.#started();
+    const id = peerIdFromString(peer);
+    let result: AddrInfo | undefined;
+    await this.#bounded(deadline, 'search for a peer', async (signal) => {
+      for (const useCache of [true, false]) {
+        for await (const event of service.findPeer(id, { signal, useCache, useNetwork: !useCache })) {
+          if (event.name !== 'FINAL_PEER' || event.peer.multiaddrs.length === 0) continue;
+          result = addrInfoOf(event.peer);
+          return;
+        }
+      }
+    }).catch(() => undefined);
+    return result;
+  }
+
+  /** An indexer without other members yet is the whole table. */
+  get #standsAlone(): boolean {
+    return this.#mode === 'server' && this.routingTableSize === 0;
+  }
+
+  #started(): Service {
+    if (this.#service === undefined) throw failed('the table is not started');
+    return this.#service;
+  }
+
+  async #introduce(peer: Libp2pPeerId): Promise<void> {
+    try {
+      const { addresses, protocols } = await this.#host.libp2p.peerStore.get(peer);
+      if (!protocols.includes(DHT_PROTOCOL)) return;
+      const multiaddrs = addresses.map(({ multiaddr }) => multiaddr);
+      await this.#service?.onPeerConnect({ id: peer, multiaddrs });
+    } catch {
+      // Gone again, or not identified yet: then the topology hears of it.
+    }
+  }
+
+  async #lookUpSelf(timeoutMs: number): Promise<void> {
+    await this.#bounded({ timeoutMs }, 'lookup', (signal) => this.#lookUp(signal)).catch(() => undefined);
+  }
+
+  async #lookUp(signal: AbortSignal): Promise<void> {
+    const service = this.#started();
+    const self = this.#host.libp2p.peerId.toMultihash().bytes;
+    for await (const _ of service.getClosestPeers(self, { signal }));
+  }
+
+  async #bounded<T>(deadline: Deadline, what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const running = startDeadline(this.#host.timers, deadline, what);
+    const signal = AbortSignal.any([running.signal, this.#stopped.signal]);
+    try {
+      return await raceAbort(work(signal), signal);
+    } catch (error) {
+      if (deadline.signal?.aborted === true) throw deadline.signal.reason;
+      throw failed(`${what}: ${error instanceof Error ? error.message : String(error)}`, error);
+    } finally {
+      running.clear();
+    }
+  }
+}
+
+function createService(host: DhtHost, mode: 'client' | 'server'): Service {
+  const { rules } = host;
+  const refuse = (): never => {
+    throw new Error('the namespace is not served');
+  };
+  const validate = (key: Uint8Array, value: Uint8Array): void => {
+    if (!rules.isValid(Buffer.from(key).toString(), value)) throw new Error('the value is not valid');
+  };
+  const select = (key: Uint8Array, values: Uint8Array[]): number => {
+    const best = rules.best(Buffer.from(key).toString(), values);
+    return best === undefined ? 0 : values.indexOf(best);
+  };
+  return kadDHT({
+    protocol: DHT_PROTOCOL,
+    clientMode: mode === 'client',
+    kBucketSize: 20,
+    alpha: 3,
+    disjointPaths: 1,
+    peerInfoMapper: passthroughMapper,
+    allowQueryWithZeroPeers: true,
+    initialQuerySelfInterval: FIRST_SELF_LOOKUPS_MS[0],
+    querySelfInterval: SELF_LOOKUP_INTERVAL_MS,
+    maxInboundStreams: 128,
+    maxOutboundStreams: 256,
+    // The library serves public keys by itself; here no key is served that nobody registered.
+    validators: { pk: refuse, ...Object.fromEntries(rules.names.map((name) => [name, validate])) },
+    selectors: { pk: () => 0, ...Object.fromEntries(rules.names.map((name) => [name, select])) },
+  })(host.components) as unknown as Service;
+}
+
+function addrInfoOf(peer: PeerInfo): AddrInfo {
+  const addresses = peer.multiaddrs.map((address) => address.toString().split('/p2p/')[0] as string);
+  return { ID: peer.id.toString(), Addrs: [...new Set(addresses)] };
+}
+
+function parseCid(text: string): CID {
+  const cid = CID.parse(text);
+  if (cid.multihash.code !== SHA2_256) throw failed('only CIDs of SHA2-256 can be provided');
+  return cid;
+}
+
+function failed(message: string, cause?: unknown): Error {
+  return discoveryErrors.create('DHT_FAILED', message, { cause });
+}
+
+export type { QueryEvent };
+export { DhtRecord };

@@ -1,0 +1,85 @@
+/**
+ * The probe protocol P2 (discovery spec section 12.4): every byte comes back. The server stops after 128 KiB and after
+ * 10 s, and serves one stream a caller; it holds no more than one chunk, and reads no further while it cannot write.
+ */
+
+import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
+import type { Timers } from '@muster/core';
+import type { DiscoveryConstants } from '../../constants.ts';
+import { discoveryErrors } from '../../errors.ts';
+import type { PeerId } from '../../wire/messages.ts';
+import { raceAbort } from './deadline.ts';
+
+type Limits = Pick<DiscoveryConstants, 'echoMaxBytes' | 'bandwidthProbeMs'>;
+
+export class EchoServer {
+  readonly #timers: Timers;
+  readonly #limits: Limits;
+  readonly #callers = new Set<PeerId>();
+
+  constructor(timers: Timers, limits: Limits) {
+    this.#timers = timers;
+    this.#limits = limits;
+  }
+
+  serve(stream: Stream, caller: PeerId): void {
+    if (this.#callers.has(caller)) {
+      stream.abort(new Error('one probe at a time'));
+      return;
+    }
+    this.#callers.add(caller);
+    const timer = this.#timers.after(this.#limits.bandwidthProbeMs, () =>
+      stream.abort(new Error('too slow')),
+    );
+    let left = this.#limits.echoMaxBytes;
+    stream.addEventListener('close', () => {
+      timer.cancel();
+      this.#callers.delete(caller);
+    });
+    stream.addEventListener('message', (event: StreamMessageEvent) => {
+      const bytes = event.data.subarray().subarray(0, left);
+      left -= bytes.length;
+      if (stream.writeStatus !== 'writable') return;
+      if (bytes.length > 0 && !stream.send(bytes) && stream.readStatus === 'readable') stream.pause();
+      if (left === 0) void finish(stream);
+    });
+    stream.addEventListener('drain', () => {
+      if (stream.readStatus === 'paused') stream.resume();
+    });
+    stream.addEventListener('end', () => void finish(stream));
+    if (stream.readableEnded) void finish(stream);
+  }
+}
+
+/** Sends the bytes, waits until all of them are back, and compares. Rejects STREAM_RESET, or as `signal` says. */
+export async function echoOver(stream: Stream, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  const done = Promise.withResolvers<void>();
+  let received = 0;
+  const broken = (message: string): void =>
+    done.reject(discoveryErrors.create('STREAM_RESET', message, { details: { received } }));
+  stream.addEventListener('message', (event: StreamMessageEvent) => {
+    const part = event.data.subarray();
+    const expected = bytes.subarray(received, received + part.length);
+    received += part.length;
+    if (!Buffer.from(expected).equals(part)) broken('the echo differs');
+    else if (received === bytes.length) done.resolve();
+  });
+  stream.addEventListener('end', () => broken('the echo is too short'));
+  stream.addEventListener('close', (event: StreamCloseEvent) => broken(event.error?.message ?? 'closed'));
+  try {
+    stream.send(bytes);
+    void finish(stream);
+    await raceAbort(done.promise, signal);
+  } finally {
+    done.promise.catch(() => undefined);
+    if (received < bytes.length) stream.abort(new Error('the probe has ended'));
+  }
+}
+
+async function finish(stream: Stream): Promise<void> {
+  try {
+    await stream.close();
+  } catch (error) {
+    stream.abort(error as Error);
+  }
+}
