@@ -7,6 +7,7 @@ import type { Timers } from '@muster/core';
 import { discoveryErrors } from '../../src/errors.ts';
 import type {
   Deadline,
+  Dht,
   FrameStream,
   Gossip,
   GossipMessage,
@@ -97,13 +98,14 @@ type Subscription = Parameters<Gossip['subscribe']>[1];
 /** One member of a {@link MemoryNetwork}. */
 export class MemoryOverlay implements Overlay {
   readonly self: PeerId;
-  readonly dht: MemoryDht;
+  readonly dht: Dht;
   readonly gossip: Gossip;
   readonly topics = new Map<string, Subscription>();
   /** Peers that are protected now. */
   readonly protectedPeers = new Set<PeerId>();
   /** Streams that were opened from here, in order. */
   readonly opened: MemoryStream[] = [];
+  readonly #memoryDht: MemoryDht;
   readonly #network: MemoryNetwork;
   readonly #addresses: readonly string[];
   readonly #handlers = new Map<string, StreamHandler>();
@@ -117,7 +119,8 @@ export class MemoryOverlay implements Overlay {
     this.self = self;
     this.#network = network;
     this.#addresses = addresses;
-    this.dht = new MemoryDht(self, network);
+    this.#memoryDht = new MemoryDht(self, network);
+    this.dht = this.#memoryDht;
     this.gossip = {
       subscribe: (topic, options) => void this.topics.set(topic, options),
       unsubscribe: (topic) => void this.topics.delete(topic),
@@ -139,7 +142,7 @@ export class MemoryOverlay implements Overlay {
 
   async stop(): Promise<void> {
     this.dropConnections();
-    this.dht.stop();
+    this.#memoryDht.stop();
     this.topics.clear();
     this.#isUp = false;
     await Promise.resolve();
