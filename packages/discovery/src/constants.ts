@@ -82,6 +82,8 @@ const DURATIONS_MS = {
   fullBackoffMs: 300_000,
   suspicionGapMs: 60_000,
   spotCheckMs: 5_000,
+  /** Fetching the indexer records of candidates (14.6). */
+  indexerRecordFetchMs: 3_000,
   indexerRecordTtlMs: 180_000,
   indexerRecordPeriodMs: 60_000,
   indexerRecordMaxTtlMs: 600_000,
