@@ -39,6 +39,8 @@ export interface Route {
   readonly path: string;
   readonly summary: string;
   readonly parameters?: Readonly<Record<string, string>>;
+  /** The answer goes on after the head, so that HEAD makes no sense. */
+  readonly isStream?: boolean;
   /** Undefined: the handler has written, or will write, the response itself. */
   handle(context: RouteContext): Promise<Reply | undefined> | Reply | undefined;
 }
@@ -90,6 +92,7 @@ export const STATUS_ROUTES: readonly Route[] = [
   },
   {
     path: '/search',
+    isStream: true,
     summary:
       'Searches for peers. Sends one JSON object a line as hits arrive, `{"hit":{…}}`, and at the end `{"end":{"hits":…}}`; ends when the caller goes.',
     parameters: { name: 'peer id, DID, or a part of the name of at least 2 characters' },
@@ -105,6 +108,7 @@ export const STATUS_ROUTES: readonly Route[] = [
   },
   {
     path: '/events',
+    isStream: true,
     summary:
       'What happens, as server-sent events with ids; a reader that comes back with `Last-Event-ID` gets what it missed, or an event `gap`. Readers that are too slow are cut off.',
     parameters: { topics: 'comma-separated, such as `pool.*,score.updated`; all unless given' },

@@ -117,6 +117,9 @@ export class StatusServer {
     const { path, query } = addressOf(request.url ?? '');
     const found = routeOf(path);
     if (found === undefined) throw statusErrors.create('not_found', 'there is nothing at this address');
+    if (found.route.isStream === true && request.method !== 'GET') {
+      throw statusErrors.create('method_not_allowed', 'use GET');
+    }
     if (this.#stopping.signal.aborted) throw this.#stopping.signal.reason;
     const lastEventId = request.headers['last-event-id'];
     return await found.route.handle({

@@ -3,8 +3,8 @@
 import type { EventBus, MetricsRegistry } from '@muster/core';
 import type { DiscoveryEvents } from '../events.ts';
 import type { Behaviour, NodeTable, Pool } from '../parts.ts';
+import { SCORE_DIMENSIONS } from '../scoring/node-score.ts';
 import { ERROR_CODES } from '../wire/messages.ts';
-import { SCORE_WEIGHTS } from './score-explanation.ts';
 import type { StreamCounts } from './stream-counts.ts';
 
 /** What is asked for when somebody looks. */
@@ -128,7 +128,7 @@ function declareScores(metrics: MetricsRegistry, pool: Pool): void {
           yield { labels: { peer, term }, value: value as number };
       }
     },
-    { maxSeries: MAX_SHOWN_INDEXERS * (Object.keys(SCORE_WEIGHTS).length + 1) },
+    { maxSeries: MAX_SHOWN_INDEXERS * (SCORE_DIMENSIONS.length + 1) },
   );
 }
 
