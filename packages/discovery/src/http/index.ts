@@ -1,4 +1,5 @@
 export { statusErrors } from './errors.ts';
+export { statusSourceOf } from './daemon-source.ts';
 export { STATUS_ROUTES } from './routes.ts';
 export { StatusServer } from './status-server.ts';
-export type { FoundPeer, IndexerStatus, StatusSource } from './status-source.ts';
+export type { IndexerStatus, StatusSource } from './status-source.ts';

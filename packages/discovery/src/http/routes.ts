@@ -10,7 +10,7 @@ import { DEFAULT_LISTED_NODES, MAX_LISTED_NODES } from './limits.ts';
 import type { QuerySlots } from './query-slots.ts';
 import { streamSearch } from './search-stream.ts';
 import type { StatusSource } from './status-source.ts';
-import { bansView, foundView, indexerView, poolView, scoreView, searchView, statusView } from './views.ts';
+import { bansView, indexerView, peerView, poolView, scoreView, searchView, statusView } from './views.ts';
 
 /** What a route answers from. */
 export interface RouteContext {
@@ -85,16 +85,16 @@ export const STATUS_ROUTES: readonly Route[] = [
   {
     path: '/peers/:peer',
     summary: 'Looks a peer up by its id or DID, with its signed record.',
-    handle: async ({ source, rest, queries, signal }) => {
+    handle: async ({ source, rest, queries }) => {
       const peer = needleOf(rest);
-      return await queries.run(async () => ({ body: foundView(await source.lookup(peer, signal)) }));
+      return await queries.run(async () => ({ body: peerView(await source.lookup(peer)) }));
     },
   },
   {
     path: '/search',
     isStream: true,
     summary:
-      'Searches for peers. Sends one JSON object a line as hits arrive, `{"hit":{…}}`, and at the end `{"end":{"hits":…}}`; ends when the caller goes.',
+      'Searches for peers. Sends one JSON object a line as hits arrive, `{"hit":{…}}`, and at the end `{"end":{"reason":…,"hits":…,"ms":…}}`; ends when the caller goes.',
     parameters: { name: 'peer id, DID, or a part of the name of at least 2 characters' },
     handle: async (context) => {
       const needle = needleOf(context.query.get('name') ?? '');

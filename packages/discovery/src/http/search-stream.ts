@@ -1,38 +1,35 @@
 import type { ServerResponse } from 'node:http';
 import type { Timers } from '@muster/core';
-import { answerOf } from './errors.ts';
+import { discoveryErrors } from '../errors.ts';
 import { SLOW_READER_MS } from './limits.ts';
 import type { RouteContext } from './routes.ts';
-import { foundView } from './views.ts';
+import { hitView } from './views.ts';
 
 /**
- * Runs a search and writes its hits as they come, one JSON object a line. The search ends when the caller goes, or takes
- * nothing for a while. An error after the first line becomes the last line.
+ * Runs a search and writes its hits as they come, one JSON object a line, and then why it has ended. The search ends when
+ * the caller goes, or takes nothing for a while. Rejects NO_INDEXER when nobody could be asked; nothing is written then.
  */
 export async function streamSearch(
   { source, response, signal }: Pick<RouteContext, 'source' | 'response' | 'signal'>,
   needle: string,
 ): Promise<void> {
-  const { timers, logger, clock } = source.context;
-  const startedAt = clock.monotonic();
-  let hits = 0;
+  const { timers } = source.context;
+  const search = source.search(needle, signal);
   const send = async (line: object): Promise<boolean> => {
-    if (!response.headersSent)
-      response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8' });
     if (signal.aborted) return false;
+    if (!response.headersSent) {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8' });
+    }
     return response.write(`${JSON.stringify(line)}\n`) || (await drained(response, timers, signal));
   };
-  try {
-    for await (const hit of source.search(needle, signal)) {
-      hits += 1;
-      if (!(await send({ hit: foundView(hit) }))) break;
-    }
-    await send({ end: { hits, ms: Math.round(clock.monotonic() - startedAt) } });
-  } catch (error) {
-    if (!response.headersSent) throw error;
-    const { body } = answerOf(error, logger);
-    await send({ end: { hits, ms: Math.round(clock.monotonic() - startedAt), ...body } });
+  for await (const hit of search) {
+    if (!(await send({ hit: hitView(hit) }))) break;
   }
+  const end = await search.ended;
+  if (end.reason === 'no-indexer' && !response.headersSent) {
+    throw discoveryErrors.create('NO_INDEXER', 'no reachable indexer');
+  }
+  await send({ end });
   response.end();
 }
 

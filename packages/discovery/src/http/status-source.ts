@@ -1,16 +1,7 @@
 import type { DiscoveryContext } from '../context.ts';
 import type { Behaviour, IndexerFacts, Pool, Referenced, Suggestions } from '../parts.ts';
-import type { PeerId, PeerRecord } from '../wire/messages.ts';
-
-/** A peer as a lookup or a search found it. */
-export interface FoundPeer {
-  readonly peerId: PeerId;
-  readonly did: string;
-  readonly name: string;
-  /** Whether a signed record proves it. */
-  readonly isVerified: boolean;
-  readonly record?: PeerRecord;
-}
+import type { PeerSearch } from '../search/search-client.ts';
+import type { StoredPeer } from '../stores/peer-store.ts';
 
 /** The indexer side, as far as it is shown. */
 export interface IndexerStatus {
@@ -37,10 +28,10 @@ export interface StatusSource {
   notReadyReasons(): readonly string[];
   readonly pool: Pool;
   readonly indexer: IndexerStatus | undefined;
-  /** Peers by id, DID or part of the name. Leaving the loop, or the signal, ends the search. */
-  search(needle: string, signal: AbortSignal): AsyncIterable<FoundPeer>;
-  /** Rejects PEER_NOT_FOUND, PEER_OFFLINE, NO_INDEXER, RECORD_INVALID. */
-  lookup(peerOrDid: string, signal: AbortSignal): Promise<FoundPeer>;
+  /** Begins a search for a peer id, a DID or a part of a name; the signal ends it. */
+  search(needle: string, signal: AbortSignal): PeerSearch;
+  /** Rejects PEER_NOT_FOUND, PEER_OFFLINE, NO_INDEXER. */
+  lookup(peerOrDid: string): Promise<StoredPeer>;
   /** Prometheus text 0.0.4. */
   renderMetrics(): Promise<string>;
 }

@@ -3,10 +3,11 @@
 import { explainScore, type ScoreExplanation } from '../observability/score-explanation.ts';
 import type { SearchEntry } from '../observability/search-log.ts';
 import type { NodeRecord, PoolEntryView } from '../parts.ts';
-import { RELATIONS } from '../stores/peer-store.ts';
+import type { FoundPeer } from '../search/search-client.ts';
+import { RELATIONS, type StoredPeer } from '../stores/peer-store.ts';
 import { formatTime } from '../wire/time.ts';
 import { statusErrors } from './errors.ts';
-import type { FoundPeer, IndexerStatus, StatusSource } from './status-source.ts';
+import type { IndexerStatus, StatusSource } from './status-source.ts';
 
 /** `/status`. */
 export function statusView(source: StatusSource): object {
@@ -172,9 +173,24 @@ export function searchView(entry: SearchEntry): object {
   };
 }
 
-/** A peer that was found. */
-export function foundView({ peerId, did, name, isVerified, record }: FoundPeer): object {
-  return { peer_id: peerId, did, name, verified: isVerified, record: record ?? null };
+/** A hit of a search. */
+export function hitView({ peer_id, did, name, isVerified, record }: FoundPeer): object {
+  return { peer_id, did, name, verified: isVerified, record: record?.record ?? null };
+}
+
+/** A peer that was looked up, or that is in the local store. */
+export function peerView(peer: StoredPeer): object {
+  const { id, relation, verify, record, updated_at, ...fields } = peer;
+  const relations = Object.entries(RELATIONS).find(([, value]) => value === relation);
+  return {
+    ...fields,
+    did: id,
+    relation: relations?.[0].toLowerCase() ?? 'none',
+    verified: verify,
+    expires_at: record?.expiry_date ?? null,
+    updated_at: formatTime(updated_at),
+    record: record ?? null,
+  };
 }
 
 function rounded(value: number | undefined, digits = 2): number | null {

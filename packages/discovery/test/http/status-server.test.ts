@@ -4,15 +4,17 @@ import { connect } from 'node:net';
 import { recordingLogger } from '@muster/core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { discoveryErrors } from '../../src/errors.ts';
-import { type FoundPeer, StatusServer, type StatusSource, STATUS_ROUTES } from '../../src/http/index.ts';
+import { StatusServer, type StatusSource, STATUS_ROUTES } from '../../src/http/index.ts';
 import { MAX_EVENT_STREAMS, MAX_QUERIES } from '../../src/http/limits.ts';
 import {
   foundPeer,
   INDEXER,
   indexerStatus,
   nodeRecord,
+  searchOf,
   SELF,
   statusSource,
+  storedPeer,
 } from '../support/status-source.ts';
 
 const running = new Set<StatusServer>();
@@ -142,10 +144,16 @@ describe('what is shown', () => {
       lookup: async (peer) => {
         if (peer === 'gone') throw discoveryErrors.create('PEER_OFFLINE', 'its record has expired');
         if (peer === 'lost') throw discoveryErrors.create('NO_INDEXER', 'nobody to ask');
-        return foundPeer(peer);
+        return storedPeer(peer);
       },
     });
-    expect((await json(`${url}/peers/${INDEXER}`)).body).toMatchObject({ peer_id: INDEXER, verified: true });
+    expect((await json(`${url}/peers/${INDEXER}`)).body).toMatchObject({
+      peer_id: INDEXER,
+      did: 'd',
+      relation: 'partner',
+      verified: true,
+      record: null,
+    });
     expect(await json(`${url}/peers/gone`)).toMatchObject({ status: 404, body: { code: 'PEER_OFFLINE' } });
     expect(await json(`${url}/peers/lost`)).toMatchObject({ status: 503, body: { code: 'NO_INDEXER' } });
     expect(await json(`${url}/peers/${'x'.repeat(257)}`)).toMatchObject({ status: 400 });
@@ -230,11 +238,11 @@ describe('search', () => {
   test('sends hits as they come, then the end', async () => {
     const waiting = Promise.withResolvers<void>();
     const { url } = await start({
-      async *search(needle) {
+      search: searchOf(async function* (needle) {
         yield foundPeer('a', needle);
         await waiting.promise;
         yield foundPeer('b', needle);
-      },
+      }),
     });
     const response = await fetch(`${url}/search?name=alpha`);
     expect(response.headers.get('content-type')).toContain('application/x-ndjson');
@@ -250,21 +258,21 @@ describe('search', () => {
       .map((line) => JSON.parse(line) as object);
     expect(lines).toEqual([
       { hit: expect.objectContaining({ peer_id: 'b' }) },
-      { end: { hits: 2, ms: expect.any(Number) } },
+      { end: { reason: 'complete', hits: 2, ms: 1 } },
     ]);
   });
 
   test('ends when the caller goes', async () => {
     const ended = Promise.withResolvers<void>();
     const { url } = await start({
-      async *search(_, signal) {
+      search: searchOf(async function* (_, signal) {
         try {
           yield foundPeer('a');
           await once(signal, 'abort');
         } finally {
           ended.resolve();
         }
-      },
+      }),
     });
     const calling = new AbortController();
     const response = await fetch(`${url}/search?name=alpha`, { signal: calling.signal });
@@ -273,21 +281,20 @@ describe('search', () => {
     await ended.promise;
   });
 
-  test('says what went wrong, before and after the first hit', async () => {
-    const failing = (hits: number): StatusSource['search'] =>
-      async function* () {
-        for (let hit = 0; hit < hits; hit += 1) yield foundPeer('a');
-        throw discoveryErrors.create('NO_INDEXER', 'no reachable indexer');
-      };
-    const before = await start({ search: failing(0) });
-    expect(await json(`${before.url}/search?name=alpha`)).toMatchObject({
+  test('says why nobody could be asked, and why it has ended', async () => {
+    const nobody = await start({ search: searchOf(async function* () {}, 'no-indexer') });
+    expect(await json(`${nobody.url}/search?name=alpha`)).toMatchObject({
       status: 503,
       body: { code: 'NO_INDEXER' },
     });
-    const after = await start({ search: failing(1) });
-    const text = await (await fetch(`${after.url}/search?name=alpha`)).text();
-    expect(JSON.parse(text.trim().split('\n')[1] ?? '')).toMatchObject({
-      end: { hits: 1, code: 'NO_INDEXER' },
+    const broken = await start({
+      search: searchOf(async function* () {
+        yield foundPeer('a');
+      }, 'broken'),
+    });
+    const text = await (await fetch(`${broken.url}/search?name=alpha`)).text();
+    expect(JSON.parse(text.trim().split('\n')[1] ?? '')).toEqual({
+      end: { reason: 'broken', hits: 1, ms: 1 },
     });
   });
 
@@ -303,10 +310,10 @@ describe('search', () => {
 
   test('takes a bounded number at once', async () => {
     const { url, source } = await start({
-      async *search(_, signal): AsyncGenerator<FoundPeer> {
+      search: searchOf(async function* (_, signal) {
         yield foundPeer('a');
         await once(signal, 'abort');
-      },
+      }),
     });
     const calling = new AbortController();
     const held: Response[] = [];
@@ -327,12 +334,12 @@ describe('stopping', () => {
   test('ends streams and searches, and leaves no connection open', async () => {
     let searching = 0;
     const { server, url } = await start({
-      async *search(_, signal): AsyncGenerator<FoundPeer> {
+      search: searchOf(async function* (_, signal) {
         searching += 1;
         yield foundPeer('a');
         await once(signal, 'abort');
         searching -= 1;
-      },
+      }),
     });
     const events = await fetch(`${url}/events`);
     const search = await fetch(`${url}/search?name=alpha`);

@@ -1,10 +1,11 @@
 import { EventBus, silentLogger, systemClock, systemTimers } from '@muster/core';
 import { discoveryConstants } from '../../src/constants.ts';
 import type { DiscoveryEvents } from '../../src/events.ts';
-import type { FoundPeer, IndexerStatus, StatusSource } from '../../src/http/index.ts';
+import type { IndexerStatus, StatusSource } from '../../src/http/index.ts';
 import type { Overlay } from '../../src/overlay/overlay.ts';
 import type { NodeRecord, Pool, PoolEntryView } from '../../src/parts.ts';
 import { UptimeTracker } from '../../src/scoring/uptime.ts';
+import type { FoundPeer, SearchEnd } from '../../src/search/search-client.ts';
 import { DEFAULT_SETTINGS } from '../../src/settings.ts';
 import { RELATIONS, type StoredPeer } from '../../src/stores/peer-store.ts';
 
@@ -135,13 +136,55 @@ export function statusSource(changes: Partial<StatusSource> = {}): StatusSource 
     notReadyReasons: () => ['no healthy indexer'],
     pool: fixedPool([poolEntry()]),
     indexer: undefined,
-    async *search() {},
-    lookup: async (peerId) => foundPeer(peerId),
+    search: searchOf(async function* () {}),
+    lookup: async (peerId) => storedPeer(peerId),
     renderMetrics: async () => 'oc_ready 1\n',
     ...changes,
   };
 }
 
 export function foundPeer(peerId: string, name = 'beta'): FoundPeer {
-  return { peerId, did: 'd', name, isVerified: true };
+  return { peer_id: peerId, did: 'd', name, isVerified: true };
+}
+
+export function storedPeer(peerId: string): StoredPeer {
+  return {
+    id: 'd',
+    name: 'beta',
+    peer_id: peerId,
+    public_key: '',
+    api_url: '',
+    stream_address: '',
+    nats_address: '',
+    wallet_address: '',
+    relation: RELATIONS.PARTNER,
+    verify: true,
+    updated_at: 1_780_000_000_000,
+  };
+}
+
+/** A search that finds what `hits` yields, and ends for `reason` after that. */
+export function searchOf(
+  hits: (needle: string, signal: AbortSignal) => AsyncIterable<FoundPeer>,
+  reason: SearchEnd['reason'] = 'complete',
+): StatusSource['search'] {
+  return (needle, signal) => {
+    const ended = Promise.withResolvers<SearchEnd>();
+    let count = 0;
+    return {
+      key: 'key',
+      ended: ended.promise,
+      cancel() {},
+      async *[Symbol.asyncIterator]() {
+        try {
+          for await (const hit of hits(needle, signal)) {
+            count += 1;
+            yield hit;
+          }
+        } finally {
+          ended.resolve({ reason, hits: count, ms: 1 });
+        }
+      },
+    };
+  };
 }
