@@ -1,0 +1,70 @@
+// Command discovery is a peer, or an indexer, of the discovery overlay made
+// with the Go libraries.
+//
+// "discovery peer" drives a running indexer and compares what it does with the
+// protocol specification: one line for each check and, as the last line, the
+// numbers of checks that passed and failed. It exits with 1 when a check failed
+// and with 2 when it could not run.
+//
+// "discovery indexer" serves until its input ends or it is told to stop, and
+// prints what it observes, one JSON object a line.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/pnet"
+
+	"muster/interop/discovery/internal/node"
+)
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	commands := map[string]func(args []string) (exit int, err error){"peer": runPeer, "indexer": runIndexer}
+	var run func([]string) (int, error)
+	if len(os.Args) > 1 {
+		run = commands[os.Args[1]]
+	}
+	if run == nil {
+		fmt.Fprintln(os.Stderr, "usage: discovery peer|indexer [flags]")
+		os.Exit(exitUsage)
+	}
+	exit, err := run(os.Args[2:])
+	if err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		exit = exitUsage
+	}
+	os.Exit(exit)
+}
+
+// pskFlag reads the file that -psk names.
+func pskFlag(path string) (pnet.PSK, error) {
+	if path == "" {
+		return nil, errors.New("-psk is required")
+	}
+	return node.ReadPSK(path)
+}
+
+// addresses parses multiaddrs with /p2p that commas separate.
+func addresses(text string) ([]peer.AddrInfo, error) {
+	var infos []peer.AddrInfo
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' }) {
+		info, err := peer.AddrInfoFromString(part)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", part, err)
+		}
+		infos = append(infos, *info)
+	}
+	return infos, nil
+}
