@@ -35,6 +35,8 @@ export function applyFailures(
     readonly maxSize: number;
     /** Whether an entry answered in this tick. */
     readonly hasAnswer: boolean;
+    /** Entries that were sent a heartbeat in this tick and did not answer, the failed ones included. */
+    readonly missed: readonly PoolEntry[];
   },
 ): FailureVerdict {
   const { now, constants, maxSize } = options;
@@ -46,7 +48,7 @@ export function applyFailures(
     options.hasAnswer ||
     pool.some(
       (entry) =>
-        !failed.includes(entry) &&
+        !options.missed.includes(entry) &&
         entry.lastAnswered !== undefined &&
         now - entry.lastAnswered <= constants.tickMs,
     );

@@ -77,6 +77,7 @@ export class PoolEntry {
   lastSuspicion: number | undefined;
   /** Peers that have confirmed, as witnesses, that they are connected with it; newest last. */
   connectedPeers: readonly PeerId[] = [];
+  readonly #witnessSubnets = new Set<string>();
 
   /** It asks us to move, and there was nowhere to go yet: one extra slot is open (14). */
   isMigrationPending = false;
@@ -146,6 +147,15 @@ export class PoolEntry {
     this.latency = latencyScore(rttMs, this.constants.maxRttMs);
   }
 
+  /** Distinct subnets of the witnesses that it has named (24.4). */
+  get witnessSubnets(): number {
+    return this.#witnessSubnets.size;
+  }
+
+  noteWitnessSubnet(subnet: string | undefined): void {
+    if (subnet !== undefined && this.#witnessSubnets.size < MAX_SUBNETS) this.#witnessSubnets.add(subnet);
+  }
+
   /** Forgets old evidence (13.3, 13.8), then scores. */
   updateScore(now: number): number {
     this.#fade(now);
@@ -207,6 +217,7 @@ export class PoolEntry {
       dhtChecked: this.dht.checked,
       dhtSucceeded: this.dht.good,
       bornAtChanges: this.bornAtChanges,
+      witnessSubnets: this.witnessSubnets,
       alpha: this.confidence.alpha,
       beta: this.confidence.beta,
       verificationsPassed: this.evidence.ok,
@@ -214,6 +225,9 @@ export class PoolEntry {
     };
   }
 }
+
+/** Subnets counted. */
+const MAX_SUBNETS = 64;
 
 /** After this many halvings nothing is left that is above the amount which is kept whole. */
 const MAX_HALVINGS = 64;
