@@ -1,6 +1,10 @@
 export { discoveryConstants } from './constants.ts';
 export type { DiscoveryConstants } from './constants.ts';
 export type { DiscoveryContext } from './context.ts';
+export { DiscoveryDaemon } from './daemon.ts';
+export type { DaemonOptions, IndexerParts } from './daemon.ts';
+export { DiscoveryDaemon } from './daemon.ts';
+export type { DaemonOptions } from './daemon.ts';
 export { discoveryErrors } from './errors.ts';
 export type { DiscoveryErrorCode } from './errors.ts';
 export type { DiscoveryEvents, EvictionReason } from './events.ts';
@@ -21,6 +25,7 @@ export type { Behaviour, IndexerFacts, NodeRecord, NodeTable, Pool, PoolEntryVie
 export type { RecordCrypto } from './records/record-crypto.ts';
 export { DEFAULT_SETTINGS } from './settings.ts';
 export type { DiscoverySettings } from './settings.ts';
+export { MemoryPeerStore } from './stores/memory-peer-store.ts';
 export { RELATIONS } from './stores/peer-store.ts';
 export type { PeerStore, StoredPeer } from './stores/peer-store.ts';
 export type {

@@ -147,9 +147,12 @@ export class PoolState {
   /** 11.4. Strict indexers designate nobody (F:59), so only nodes call it with `designates`. */
   updateReferent(): void {
     const now = this.now();
-    const candidates = this.directory
-      .entries()
-      .map((entry) => ({ peer: entry.peer, score: entry.score, isHealthy: entry.isHealthy(now) }));
+    const candidates = this.directory.entries().map((entry) => ({
+      peer: entry.peer,
+      score: entry.score,
+      isHealthy: entry.isHealthy(now),
+      wasTried: entry.lastSent !== undefined,
+    }));
     const trusted = candidates.filter(({ peer }) => !this.doubtedReferents.has(peer, now));
     const referent =
       chooseReferent(trusted, this.referent, this.context.constants.referentHysteresis) ??
