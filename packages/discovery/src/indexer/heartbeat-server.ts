@@ -23,6 +23,8 @@ import type { IndexerBehaviour } from './parts.ts';
 export interface HeartbeatSession {
   readonly peer: PeerId;
   readonly stream: FrameStream;
+  /** Frames that came on this stream. */
+  heard: number;
   /** Heartbeats of this stream that were accepted. */
   served: number;
   /** Replaced, dropped, or ended: nothing more happens for it. */
@@ -104,7 +106,7 @@ export class HeartbeatServer {
     const refusal = this.#refusalOf(peer);
     if (refusal !== undefined) return this.#refuse(stream, refusal);
     this.end(peer);
-    const session: HeartbeatSession = { peer, stream, served: 0, isOver: false };
+    const session: HeartbeatSession = { peer, stream, heard: 0, served: 0, isOver: false };
     this.#sessions.set(peer, session);
     this.#parts.behaviour.noteStream(peer);
     try {
@@ -176,13 +178,15 @@ export class HeartbeatServer {
   }
 
   /** The next heartbeat, or undefined when the peer has closed. Rejects when there is none to come. */
-  async #read({ stream, peer, served }: HeartbeatSession): Promise<Heartbeat | undefined> {
+  async #read(session: HeartbeatSession): Promise<Heartbeat | undefined> {
+    const { stream, peer } = session;
     const { constants, signal } = this.#context;
     // A stranger says at once what he wants; the long silence is for nodes between two heartbeats.
-    const isKnown = served > 0 || this.#parts.table.has(peer);
+    const isKnown = session.heard > 0 || this.#parts.table.has(peer);
     const timeoutMs = isKnown ? constants.heartbeatStreamIdleMs : constants.heartbeatDialMs;
     try {
       const value = await stream.read({ timeoutMs, signal, maxBytes: FRAME_LIMITS.heartbeat });
+      session.heard += 1;
       return value === undefined ? undefined : decodeHeartbeat(value);
     } catch (error) {
       const code = errorCode(error);

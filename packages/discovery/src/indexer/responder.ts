@@ -128,6 +128,8 @@ export class Responder {
   }
 
   #suggestions(requester: PeerId, need: number, isOverloaded: boolean): readonly AddrInfo[] {
+    // Most heartbeats want none: nothing is looked up for them.
+    if (need <= 0 && !isOverloaded) return [];
     const { constants, random, self, settings } = this.#context;
     const accept = ({ ID }: AddrInfo): boolean =>
       ID !== requester && ID !== self && !this.#isBlacklisted(ID) && !this.#parts.pool.isQuarantined(ID);

@@ -77,6 +77,7 @@ describe('a heartbeat, step by step (12.2)', () => {
       min_score: 20,
     });
     expect(seq).toBe(1);
+    await advance(20_000);
     expect((await peer.beat()).error?.code).toBe('low_score');
     expect(agent.table.size).toBe(0);
     expect(eventsOf('heartbeat.refused')).toHaveLength(2);
