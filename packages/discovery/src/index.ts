@@ -3,8 +3,6 @@ export type { DiscoveryConstants } from './constants.ts';
 export type { DiscoveryContext } from './context.ts';
 export { DiscoveryDaemon } from './daemon.ts';
 export type { DaemonOptions, IndexerParts } from './daemon.ts';
-export { DiscoveryDaemon } from './daemon.ts';
-export type { DaemonOptions } from './daemon.ts';
 export { discoveryErrors } from './errors.ts';
 export type { DiscoveryErrorCode } from './errors.ts';
 export type { DiscoveryEvents, EvictionReason } from './events.ts';
