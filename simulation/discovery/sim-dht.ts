@@ -17,6 +17,7 @@ import {
 } from '@muster/discovery';
 import { hash32 } from '../kernel/index.ts';
 import type { SimOverlay } from './sim-overlay.ts';
+import { DhtVerdicts } from './dht-verdicts.ts';
 import { Wait } from './waits.ts';
 
 const K = 20;
@@ -64,11 +65,13 @@ export class SimDht implements Dht {
   readonly #rules = new Map<string, DhtNamespace>();
   readonly #values = new Map<string, Uint8Array>();
   readonly #providers = new Map<string, Map<PeerId, Provider>>();
+  readonly #verdicts: DhtVerdicts;
   #mode: 'client' | 'server' | undefined;
 
   constructor(overlay: SimOverlay) {
     this.#overlay = overlay;
     this.#id = hash32(overlay.self);
+    this.#verdicts = DhtVerdicts.of(overlay.network);
   }
 
   get isStarted(): boolean {
@@ -341,11 +344,12 @@ export class SimDht implements Dht {
     const distinct = new Set(values);
     const valid = [...distinct].filter((value) => this.#isValid(key, value));
     if (valid.length <= 1) return valid[0];
-    return valid[this.#rulesOf(key)?.select(key, valid) ?? 0];
+    return this.#verdicts.better(key, valid, () => this.#rulesOf(key)?.select(key, valid) ?? 0);
   }
 
   #isValid(key: string, value: Uint8Array): boolean {
-    return this.#rulesOf(key)?.validate(key, value) === true;
+    const now = this.#overlay.network.sim.now;
+    return this.#verdicts.isValid(key, value, now, () => this.#rulesOf(key)?.validate(key, value) === true);
   }
 
   #rulesOf(key: string): DhtNamespace | undefined {
