@@ -39,9 +39,14 @@ const MAX_KEY_BYTES = 512;
 /** An indexer record is the longest value. */
 const MAX_VALUE_BYTES = 131_072;
 
+/** Provider entries of one peer. One is what this overlay needs. */
+const MAX_PROVIDED = 16;
+/** Entries that one put looks at when it makes room. */
+const EVICTION_TURNS = 32;
+
 /** A put that the rules refuse. */
-export class RecordRefused extends Error {
-  override readonly name = 'RecordRefused';
+export class StoreRefused extends Error {
+  override readonly name = 'StoreRefused';
 }
 
 /** The rules of the namespaces, by name. */
@@ -82,6 +87,8 @@ export class GuardedDatastore extends BaseDatastore {
   readonly #rules: NamespaceRules;
   readonly #limits: StoreLimits;
   readonly #isKept: (peer: string) => boolean;
+  /** How many provider entries a peer (by its key) has. */
+  readonly #providers = new Map<string, number>();
   /** Keys in the order of their last put, by kind. */
   readonly #order = {
     records: new Set<string>(),
@@ -111,6 +118,7 @@ export class GuardedDatastore extends BaseDatastore {
     const name = key.toString();
     const kind = kindOf(name);
     if (kind === 'records') this.#check(name, value);
+    if (kind === 'providers' && !this.#mayProvide(name)) throw new StoreRefused('the peer provides too much');
     this.#entries.set(name, { key, value });
     if (kind !== undefined) this.#remember(kind, name);
     return key;
@@ -138,7 +146,7 @@ export class GuardedDatastore extends BaseDatastore {
     const prefix = query.prefix ?? '';
     for (const [name, entry] of this.#entries) {
       if (!name.startsWith(prefix)) continue;
-      if (name.startsWith(PROVIDER_PREFIX) && !this.#isKnownProvider(name)) continue;
+      if (name.startsWith(PROVIDER_PREFIX) && !this.#entries.has(peerOfProvider(name))) continue;
       yield entry;
     }
   }
@@ -153,32 +161,35 @@ export class GuardedDatastore extends BaseDatastore {
     return stored === undefined ? undefined : DhtRecord.deserialize(stored.value).value;
   }
 
+  /** One peer may not drive the entries of all others out. */
+  #mayProvide(name: string): boolean {
+    return this.#entries.has(name) || (this.#providers.get(peerOfProvider(name)) ?? 0) < MAX_PROVIDED;
+  }
+
   #check(name: string, bytes: Uint8Array): void {
     const record = DhtRecord.deserialize(bytes);
     const key = Buffer.from(record.key).toString();
     if (recordName(record.key) !== name || !Buffer.from(key).equals(record.key)) {
-      throw new RecordRefused('the record is of another key');
+      throw new StoreRefused('the record is of another key');
     }
     if (!this.#rules.isValid(key, record.value))
-      throw new RecordRefused('the record is not valid under its key');
+      throw new StoreRefused('the record is not valid under its key');
     const stored = this.storedValue(key);
     if (stored === undefined || Buffer.from(stored).equals(record.value)) return;
     if (this.#rules.best(key, [stored, record.value]) === stored) {
-      throw new RecordRefused('a newer record is stored');
+      throw new StoreRefused('a newer record is stored');
     }
   }
 
   #remember(kind: keyof StoreLimits, name: string): void {
     const order = this.#order[kind];
-    order.delete(name);
+    if (!order.delete(name) && kind === 'providers') this.#countProvider(name, 1);
     order.add(name);
-    let turns = order.size;
-    while (order.size > this.#limits[kind] && turns > 0) {
-      turns -= 1;
+    for (let turn = 0; turn < EVICTION_TURNS && order.size > this.#limits[kind]; turn += 1) {
       const [oldest] = order;
       if (oldest === undefined) return;
-      if (kind === 'strangers' && this.#isKept(oldest.slice(PEER_PREFIX.length))) {
-        // It goes to the end, so that the next put does not look at it again.
+      if (kind === 'strangers' && this.#mustStay(oldest)) {
+        // It goes to the end, so that the next put looks at others.
         order.delete(oldest);
         order.add(oldest);
       } else this.#forget(oldest);
@@ -188,14 +199,31 @@ export class GuardedDatastore extends BaseDatastore {
   #forget(name: string): void {
     this.#entries.delete(name);
     const kind = kindOf(name);
-    if (kind !== undefined) this.#order[kind].delete(name);
+    if (kind === undefined || !this.#order[kind].delete(name)) return;
+    if (kind === 'providers') this.#countProvider(name, -1);
   }
 
-  /** The last part of a provider's key is its peer id. */
-  #isKnownProvider(name: string): boolean {
-    const peer = name.split('/').at(-1) ?? '';
-    return this.#entries.has(PEER_PREFIX + peerIdFromString(peer).toCID().toString());
+  /** Providers stay, too: their number is bounded by that of their entries. */
+  #mustStay(name: string): boolean {
+    return this.#providers.has(name) || this.#isKept(name.slice(PEER_PREFIX.length));
   }
+
+  #countProvider(name: string, change: number): void {
+    const peer = peerOfProvider(name);
+    const count = (this.#providers.get(peer) ?? 0) + change;
+    if (count > 0) this.#providers.set(peer, count);
+    else this.#providers.delete(peer);
+  }
+}
+
+/** The key of the peer that a provider's entry names: the last part of its key is the peer id. */
+function peerOfProvider(name: string): string {
+  return (
+    PEER_PREFIX +
+    peerIdFromString(name.split('/').at(-1) ?? '')
+      .toCID()
+      .toString()
+  );
 }
 
 function recordName(key: Uint8Array): string {

@@ -7,7 +7,7 @@
  */
 
 import type { Libp2p, PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface';
-import { kadDHT, passthroughMapper, Record as DhtRecord } from '@libp2p/kad-dht';
+import { kadDHT, passthroughMapper } from '@libp2p/kad-dht';
 import type { KadDHT, KadDHTComponents, QueryEvent } from '@libp2p/kad-dht';
 import { peerIdFromString } from '@libp2p/peer-id';
 import type { TimerHandle, Timers } from '@muster/core';
@@ -26,6 +26,9 @@ const SHA2_256 = 0x12;
 const FIRST_SELF_LOOKUPS_MS = [5_000, 15_000, 60_000] as const;
 const SELF_LOOKUP_INTERVAL_MS = 30_000;
 const SELF_LOOKUP_MS = 10_000;
+const DAY_MS = 86_400_000;
+/** Once a value is there, how long after the last answer a get still waits for a better one. */
+const GET_GRACE_MS = 1_000;
 /** How often a bootstrap looks whether the peers it dialled have reached the routing table. */
 const BOOTSTRAP_POLL_MS = 50;
 
@@ -46,7 +49,7 @@ type Service = KadDHT & {
   start(): Promise<void>;
   stop(): Promise<void>;
   onPeerConnect(peer: PeerInfo): Promise<void>;
-  readonly routingTable: { readonly size: number };
+  readonly routingTable: { readonly size: number; remove(peer: Libp2pPeerId): Promise<void> };
   addEventListener(type: 'peer', listener: (event: CustomEvent<PeerInfo>) => void): void;
 };
 
@@ -98,11 +101,9 @@ export class Libp2pDht implements Dht {
     // Who was connected before is not announced to a topology.
     for (const peer of this.#host.libp2p.getPeers()) await this.#introduce(peer);
     for (const delay of FIRST_SELF_LOOKUPS_MS) {
-      this.#timers.push(this.#host.timers.after(delay, () => void this.#lookUpSelf(SELF_LOOKUP_MS)));
+      this.#timers.push(this.#host.timers.after(delay, () => void this.#lookUpSelf()));
     }
-    this.#timers.push(
-      this.#host.timers.every(SELF_LOOKUP_INTERVAL_MS, () => void this.#lookUpSelf(SELF_LOOKUP_MS)),
-    );
+    this.#timers.push(this.#host.timers.every(SELF_LOOKUP_INTERVAL_MS, () => void this.#lookUpSelf()));
   }
 
   /** Ends everything that is under way. */
@@ -130,7 +131,7 @@ export class Libp2pDht implements Dht {
     if (!this.#host.rules.isValid(key, value)) throw failed(`the value is not valid under ${key}`);
     await this.#bounded(deadline, `put of ${key}`, async (signal) => {
       let stored = 0;
-      for await (const event of service.put(Buffer.from(key), value, { signal })) {
+      for await (const event of this.#watched(service.put(Buffer.from(key), value, { signal }))) {
         if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') stored += 1;
       }
       if (stored === 0 && !this.#standsAlone) throw failed(`nobody has stored ${key}`);
@@ -139,24 +140,33 @@ export class Libp2pDht implements Dht {
 
   async get(key: string, deadline: Deadline): Promise<Uint8Array | undefined> {
     const service = this.#started();
-    const { rules, datastore } = this.#host;
+    const { rules, datastore, timers } = this.#host;
     if (rules.of(key) === undefined) throw failed(`the namespace of ${key} is not served`);
     const values: Uint8Array[] = [];
     const stored = datastore.storedValue(key);
     if (stored !== undefined) values.push(stored);
+    const ended = Promise.withResolvers<void>();
     let answers = 0;
+    let grace: TimerHandle | undefined;
+    const query = this.#bounded(deadline, `get of ${key}`, async (signal) => {
+      // The values are taken from the answers: the generator drops them all when one peer refuses the correction that
+      // it sends at the end. Corrections go on behind the answer.
+      for await (const event of this.#watched(service.get(Buffer.from(key), { signal }))) {
+        if (event.name === 'PATH_ENDED') ended.resolve();
+        if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'GET_VALUE') continue;
+        answers += 1;
+        if (event.record !== undefined && event.record !== null) values.push(event.record.value);
+        grace?.cancel();
+        if (values.length > 0) grace = timers.after(GET_GRACE_MS, () => ended.resolve());
+      }
+    });
+    query.then(ended.resolve, ended.reject);
     try {
-      await this.#bounded(deadline, `get of ${key}`, async (signal) => {
-        // The values are collected from the answers: the generator itself drops them all when one peer refuses the
-        // correction that it sends, and when the time is over.
-        for await (const event of service.get(Buffer.from(key), { signal })) {
-          if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'GET_VALUE') continue;
-          answers += 1;
-          if (event.record !== undefined && event.record !== null) values.push(event.record.value);
-        }
-      });
+      await ended.promise;
     } catch (error) {
       if (answers === 0 && values.length === 0) throw error;
+    } finally {
+      grace?.cancel();
     }
     const best = rules.best(key, values);
     if (best === undefined && answers === 0 && !this.#standsAlone) throw failed('nobody could be asked');
@@ -168,7 +178,7 @@ export class Libp2pDht implements Dht {
     const key = parseCid(cid);
     await this.#bounded(deadline, 'provide', async (signal) => {
       let told = 0;
-      for await (const event of service.provide(key, { signal })) {
+      for await (const event of this.#watched(service.provide(key, { signal }))) {
         if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') told += 1;
       }
       if (told === 0 && !this.#standsAlone) throw failed('nobody was told');
@@ -184,7 +194,7 @@ export class Libp2pDht implements Dht {
     const self = this.#host.libp2p.peerId.toString();
     const found = new Map<PeerId, AddrInfo>();
     await this.#bounded(options, 'search for providers', async (signal) => {
-      for await (const event of service.findProviders(key, { signal })) {
+      for await (const event of this.#watched(service.findProviders(key, { signal }))) {
         if (event.name !== 'PROVIDER') continue;
         for (const peer of event.providers) {
           const info = addrInfoOf(peer);
@@ -203,7 +213,9 @@ export class Libp2pDht implements Dht {
     let result: AddrInfo | undefined;
     await this.#bounded(deadline, 'search for a peer', async (signal) => {
       for (const useCache of [true, false]) {
-        for await (const event of service.findPeer(id, { signal, useCache, useNetwork: !useCache })) {
+        for await (const event of this.#watched(
+          service.findPeer(id, { signal, useCache, useNetwork: !useCache }),
+        )) {
           if (event.name !== 'FINAL_PEER' || event.peer.multiaddrs.length === 0) continue;
           result = addrInfoOf(event.peer);
           return;
@@ -234,14 +246,26 @@ export class Libp2pDht implements Dht {
     }
   }
 
-  async #lookUpSelf(timeoutMs: number): Promise<void> {
-    await this.#bounded({ timeoutMs }, 'lookup', (signal) => this.#lookUp(signal)).catch(() => undefined);
+  /** The events of a query; peers that could not be reached leave the table, where they would slow every query down. */
+  async *#watched(events: AsyncIterable<QueryEvent>): AsyncGenerator<QueryEvent> {
+    for await (const event of events) {
+      if (event.name === 'QUERY_ERROR' && this.#host.libp2p.getConnections(event.from).length === 0) {
+        await this.#service?.routingTable.remove(event.from);
+      }
+      yield event;
+    }
+  }
+
+  async #lookUpSelf(): Promise<void> {
+    await this.#bounded({ timeoutMs: SELF_LOOKUP_MS }, 'lookup', (signal) => this.#lookUp(signal)).catch(
+      () => undefined,
+    );
   }
 
   async #lookUp(signal: AbortSignal): Promise<void> {
     const service = this.#started();
     const self = this.#host.libp2p.peerId.toMultihash().bytes;
-    for await (const _ of service.getClosestPeers(self, { signal }));
+    for await (const _ of this.#watched(service.getClosestPeers(self, { signal })));
   }
 
   async #bounded<T>(deadline: Deadline, what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -258,6 +282,22 @@ export class Libp2pDht implements Dht {
   }
 }
 
+/** What the defaults, which are made for the public network, are replaced with. */
+export const DHT_SETTINGS = {
+  protocol: DHT_PROTOCOL,
+  kBucketSize: 20,
+  alpha: 3,
+  disjointPaths: 1,
+  peerInfoMapper: passthroughMapper,
+  allowQueryWithZeroPeers: true,
+  // Ours are timed by the port; the library's own would come on top.
+  initialQuerySelfInterval: DAY_MS,
+  querySelfInterval: DAY_MS,
+  networkDialTimeout: { minTimeout: 2_000, maxTimeout: 5_000 },
+  maxInboundStreams: 128,
+  maxOutboundStreams: 256,
+} as const;
+
 function createService(host: DhtHost, mode: 'client' | 'server'): Service {
   const { rules } = host;
   const refuse = (): never => {
@@ -271,17 +311,8 @@ function createService(host: DhtHost, mode: 'client' | 'server'): Service {
     return best === undefined ? 0 : values.indexOf(best);
   };
   return kadDHT({
-    protocol: DHT_PROTOCOL,
+    ...DHT_SETTINGS,
     clientMode: mode === 'client',
-    kBucketSize: 20,
-    alpha: 3,
-    disjointPaths: 1,
-    peerInfoMapper: passthroughMapper,
-    allowQueryWithZeroPeers: true,
-    initialQuerySelfInterval: FIRST_SELF_LOOKUPS_MS[0],
-    querySelfInterval: SELF_LOOKUP_INTERVAL_MS,
-    maxInboundStreams: 128,
-    maxOutboundStreams: 256,
     // The library serves public keys by itself; here no key is served that nobody registered.
     validators: { pk: refuse, ...Object.fromEntries(rules.names.map((name) => [name, validate])) },
     selectors: { pk: () => 0, ...Object.fromEntries(rules.names.map((name) => [name, select])) },
@@ -302,6 +333,3 @@ function parseCid(text: string): CID {
 function failed(message: string, cause?: unknown): Error {
   return discoveryErrors.create('DHT_FAILED', message, { cause });
 }
-
-export type { QueryEvent };
-export { DhtRecord };

@@ -48,7 +48,7 @@ export function pskProtector(
   onMismatch: (mismatch: PskMismatch) => void,
 ): ConnectionProtector {
   if (psk.length !== 32) throw new RangeError('a pre-shared key has 32 bytes');
-  const key = psk.slice();
+  const key = new Uint8Array(psk);
   return {
     protect: async (connection: MultiaddrConnection, options?: AbortOptions): Promise<MessageStream> => {
       const nonce = random.bytes(NONCE_BYTES);

@@ -27,7 +27,7 @@ export class XSalsa20Stream {
     const derived = new Uint32Array(8);
     hsalsa(SIGMA, words(key), words(nonce.subarray(0, 16)), derived);
     this.#key = new Uint8Array(derived.buffer);
-    this.#nonce = nonce.slice(16);
+    this.#nonce = new Uint8Array(nonce.subarray(16));
   }
 
   /** The chunk, encrypted or decrypted, as a new array; `chunk` is left alone. */
@@ -62,7 +62,10 @@ export class XSalsa20Stream {
   }
 }
 
-/** Little-endian words as the host reads them; a copy, so that it is aligned. */
+/**
+ * Little-endian words as the host reads them; a copy, so that it is aligned. `slice` would not do: that of a Buffer
+ * copies nothing, and its memory is a pool that holds other things.
+ */
 function words(bytes: Uint8Array): Uint32Array {
-  return new Uint32Array(bytes.slice().buffer);
+  return new Uint32Array(new Uint8Array(bytes).buffer);
 }
