@@ -2,7 +2,11 @@ export { defineErrors, errorCode, MusterError } from './errors.ts';
 export type { ErrorDefinition, ErrorFamily } from './errors.ts';
 export type {
   Clock,
+  ContentRouting,
   PeerAddress,
+  PeerStream,
+  PeerStreams,
+  PeerTarget,
   Random,
   Storage,
   StorageEntry,
@@ -10,6 +14,7 @@ export type {
   StreamSink,
   TimerHandle,
   Timers,
+  WaitLimit,
 } from './ports/index.ts';
 export { fileStorage } from './adapters/file-storage.ts';
 export { systemClock, systemTimers } from './adapters/system-clock.ts';

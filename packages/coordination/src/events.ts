@@ -1,0 +1,60 @@
+/**
+ * What happens in an agent, as typed events: metrics (section 22), logs, the simulator's trace and checkers are fed from
+ * here. Payloads never hold credentials, tokens or URLs with queries. Owners add topics as they need them.
+ */
+
+import type { Digest, FailureClass, ObjectKind } from './types.ts';
+
+export interface CoordinationEvents {
+  'coldstart.finished': {
+    readonly digest: Digest;
+    readonly kind: ObjectKind;
+    readonly outcome: string;
+    readonly ms: number;
+  };
+  'coldstart.expanded': { readonly reason: 'all_unreachable' | 'degraded_health' | 'unhealthy_health' };
+  'coldstart.takeover': { readonly digest: Digest; readonly kind: ObjectKind; readonly node: string };
+  'coldstart.repull': { readonly digest: Digest; readonly kind: ObjectKind };
+  'hrw.mismatch': {
+    readonly digest: Digest;
+    readonly kind: ObjectKind;
+    readonly node: string;
+    readonly ours: number;
+    readonly theirs: number;
+  };
+  'coord.served': { readonly call: 'pull_intent' | 'please_pull' };
+  'coord.started': { readonly digest: Digest };
+  'coord.declined': { readonly digest: Digest };
+  'coord.stream-error': { readonly reason: string };
+  'coord.storage-unavailable': Record<string, never>;
+  'origin.started': { readonly digest: Digest; readonly kind: ObjectKind };
+  'origin.succeeded': {
+    readonly digest: Digest;
+    readonly kind: ObjectKind;
+    readonly bytes: number;
+    readonly ms: number;
+    readonly trigger: string;
+  };
+  'origin.failed': {
+    readonly digest: Digest;
+    readonly kind: ObjectKind;
+    readonly failureClass: FailureClass;
+    /** False when the origin had delivered and we failed. */
+    readonly isOriginSide: boolean;
+  };
+  'origin.bytes': { readonly kind: ObjectKind; readonly bytes: number };
+  'origin.head': { readonly kind: ObjectKind };
+  'origin.resumed': { readonly digest: Digest };
+  'peer.fetched': {
+    readonly outcome: string;
+    readonly ms: number;
+    readonly bytes: number;
+    readonly kind: ObjectKind;
+  };
+  'store.committed': { readonly digest: Digest; readonly size: number };
+  'store.removed': {
+    readonly digest: Digest;
+    readonly size: number;
+    readonly reason: 'evicted' | 'forced' | 'vanished' | 'corrupt';
+  };
+}
