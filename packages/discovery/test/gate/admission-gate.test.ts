@@ -8,7 +8,7 @@ import { FixedPool, MapDirectory, type Member, TestFleet, verifiedOf } from '../
 
 const KNOWN = { known: true };
 const UNKNOWN = { known: false, code: 'unknown_peer' };
-const FACTS = { lastScore: 0, localScore: undefined, isIndexer: false, addresses: [] };
+const FACTS = { lastScore: 0, localScore: undefined, isIndexer: false };
 
 function indexerSide() {
   const fleet = new TestFleet();

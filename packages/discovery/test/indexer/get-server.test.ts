@@ -31,7 +31,7 @@ describe('GetServer', () => {
   it('answers from the live records first, by peer id and by DID', async () => {
     const { sought, parts, get } = setUp();
     const record = sought.record();
-    parts.table.upsert(sought.self, { lastScore: 0, localScore: undefined, isIndexer: false, addresses: [] });
+    parts.table.upsert(sought.self, { lastScore: 0, localScore: undefined, isIndexer: false });
     parts.table.notePublished(sought.self, record.did, verifiedOf(record));
     const found = [{ found: true, records: { [sought.self]: record } }];
     expect(await get({ key: '', peer_id: sought.self })).toEqual(found);
@@ -42,7 +42,7 @@ describe('GetServer', () => {
   it('asks the DHT for what it has not, or not any more', async () => {
     const { fleet, sought, parts, get } = setUp();
     const old = sought.record(10_000);
-    parts.table.upsert(sought.self, { lastScore: 0, localScore: undefined, isIndexer: false, addresses: [] });
+    parts.table.upsert(sought.self, { lastScore: 0, localScore: undefined, isIndexer: false });
     parts.table.notePublished(sought.self, old.did, verifiedOf(old));
     fleet.clock.advance(10_000);
     expect(await get({ key: '', peer_id: sought.self })).toEqual(NOT_FOUND);

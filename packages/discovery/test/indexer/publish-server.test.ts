@@ -45,7 +45,7 @@ describe('PublishServer', () => {
 
   it('notes the record on a live entry without counting time online', async () => {
     const { fleet, node, parts, publish } = setUp();
-    parts.table.upsert(node.self, { lastScore: 0, localScore: undefined, isIndexer: false, addresses: [] });
+    parts.table.upsert(node.self, { lastScore: 0, localScore: undefined, isIndexer: false });
     fleet.clock.advance(10_000);
     const record = node.record();
     await publish(record);
@@ -125,7 +125,7 @@ describe('PublishServer', () => {
 
   it('DEF-74: refuses the blacklisted, also with a live heartbeat record, and closes the connection', async () => {
     const { fleet, indexer, node, parts, publish } = setUp();
-    parts.table.upsert(node.self, { lastScore: 0, localScore: undefined, isIndexer: false, addresses: [] });
+    parts.table.upsert(node.self, { lastScore: 0, localScore: undefined, isIndexer: false });
     indexer.peers.add(node.record(), RELATIONS.BLACKLIST);
     await publish(node.record());
     await fleet.settle();
