@@ -39,6 +39,7 @@ export const discoveryErrors = defineErrors({
   SEARCH_ENDED: { summary: 'The search was cancelled or replaced by a newer one.' },
   SHUTTING_DOWN: { summary: 'The daemon is shutting down.' },
   STORE_INVALID: { summary: 'A local store file is damaged or of another program.' },
+  STORE_FAILED: { summary: 'A local store file could not be read, locked or written.' },
 });
 
 /** Codes of {@link discoveryErrors}. */

@@ -1,8 +1,9 @@
+import { canonicalJson } from '@muster/core/identity';
 import type { PeerId } from '../wire/messages.ts';
 import { type PeerStore, type Relation, RELATIONS, type StoredPeer } from './peer-store.ts';
 
 /** Peers without a relation that are kept; those with one are the operator's, and all are kept. */
-const DEFAULT_MAX_STRANGERS = 10_000;
+const DEFAULT_MAX_STRANGERS = 2_000;
 
 /**
  * Peers in memory (section 23). A peer id belongs to one peer: storing it under another DID replaces the older entry.
@@ -65,7 +66,7 @@ export class MemoryPeerStore implements PeerStore {
       if (!keptPeerIds.has(peer.peer_id)) this.#tell({ ...peer, relation: RELATIONS.NONE });
     }
     for (const peer of peers) {
-      if (JSON.stringify(this.#peers.get(peer.id)) !== JSON.stringify(peer)) this.put(peer);
+      if (!isSame(this.#peers.get(peer.id), peer)) this.put(peer);
     }
   }
 
@@ -93,4 +94,8 @@ export class MemoryPeerStore implements PeerStore {
   #tell(peer: StoredPeer): void {
     for (const listener of this.#listeners) listener(peer);
   }
+}
+
+function isSame(a: StoredPeer | undefined, b: StoredPeer): boolean {
+  return a === b || (a !== undefined && canonicalJson(a) === canonicalJson(b));
 }
