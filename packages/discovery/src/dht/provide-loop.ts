@@ -35,7 +35,8 @@ export class ProvideLoop {
       });
       while (!signal.aborted) {
         await this.#provide();
-        await timers.sleep(constants.recommendedMs, signal);
+        // Until it has worked once nobody can discover us, so a start into an empty network is not left for a minute.
+        await timers.sleep(this.#hasProvided ? constants.recommendedMs : constants.addressWaitMs, signal);
       }
     } catch (error) {
       if (!signal.aborted) this.#context.logger.error({ error }, 'provide loop ended');

@@ -41,7 +41,7 @@ export class HeartbeatSender {
       ...(entry.score !== undefined && { local_score: entry.score }),
       seq,
     };
-    entry.lastSent = this.#state.now();
+    entry.lastTried = this.#state.now();
     entry.retrySoon = false;
     const reused = this.#openChannel(entry.peer);
     const outcome = await this.#send(entry, message, reused);

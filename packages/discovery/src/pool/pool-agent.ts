@@ -115,6 +115,11 @@ export class PoolAgent implements Pool {
     if (!(await this.#state.sleep(context.constants.warmupMs))) return;
     await this.#parts.directory.ensureClient();
     if (this.#state.signal.aborted) return;
+    // Seeds that came up a moment after us, as when a whole fleet starts, need not wait for the back-off.
+    if (this.#state.healthy().length === 0) {
+      this.#recovery.reconnectToSeeds();
+      this.#state.nudge();
+    }
     if (directory.need > 0) this.#replenisher.start(directory.need);
     else await this.#replenisher.fillStandby(Math.floor(directory.maxSize / 2));
   }

@@ -33,7 +33,10 @@ export class PoolEntry {
   suggestedBy: PeerId | undefined;
 
   lastAnswered: number | undefined;
+  /** When the newest heartbeat was written: what the indexer counts. */
   lastSent: number | undefined;
+  /** When the newest heartbeat was begun, whether or not it got as far as that. */
+  lastTried: number | undefined;
   /** The newest heartbeat did not fail. Health also needs a recent answer: {@link isHealthy}. */
   isResponding = false;
   consecutiveFails = 0;

@@ -151,7 +151,7 @@ export class PoolState {
       peer: entry.peer,
       score: entry.score,
       isHealthy: entry.isHealthy(now),
-      wasTried: entry.lastSent !== undefined,
+      wasTried: entry.lastTried !== undefined,
     }));
     const trusted = candidates.filter(({ peer }) => !this.doubtedReferents.has(peer, now));
     const referent =

@@ -65,7 +65,7 @@ describe('ProvideLoop', () => {
     expect(provided).toHaveLength(1);
   });
 
-  it('tries again a minute after a failure, and says so', async () => {
+  it('tries again soon until it has worked once, then a minute after a failure, and says so', async () => {
     const { fleet, indexer, loop } = await setUp();
     indexer.overlay.dht.provide = async () => {
       throw new Error('nobody');
@@ -74,11 +74,17 @@ describe('ProvideLoop', () => {
     await fleet.settle();
     expect(loop.hasProvided).toBe(false);
     indexer.overlay.dht.provide = async () => {};
-    await fleet.pass(60_000);
+    await fleet.pass(5_000);
     expect(loop.hasProvided).toBe(true);
+    indexer.overlay.dht.provide = async () => {
+      throw new Error('nobody');
+    };
+    await fleet.pass(60_000);
+    await fleet.pass(55_000);
     expect(indexer.happened).toEqual([
       { topic: 'dht.provided', payload: { ok: false } },
       { topic: 'dht.provided', payload: { ok: true } },
+      { topic: 'dht.provided', payload: { ok: false } },
     ]);
   });
 
