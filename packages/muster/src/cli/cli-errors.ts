@@ -34,6 +34,12 @@ export const cliErrors = defineErrors({
     summary: 'The list of all nodes is for administrators.',
     hint: 'Give --admin-token-file (with `npm start`: muster-data/admin-token), or list one network with --network.',
   },
+  STATUS_UNREACHABLE: {
+    summary: 'No node or indexer answers at the status address.',
+    hint: 'Start it with --status-port, and give the same here: --status 127.0.0.1:<port>.',
+  },
+  STATUS_REFUSED: { summary: 'The node or indexer answered, and not with what was asked for.' },
+  STATUS_NOT_FOUND: { summary: 'The node or indexer does not know what was asked for.' },
   TARGET_EXISTS: {
     summary: 'The target is there already, and is not overwritten.',
     hint: 'Choose another one, or move it away.',
@@ -51,6 +57,9 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   ADDRESS_FORBIDDEN: 'notPermitted',
   NODE_UNKNOWN: 'usage',
   ADMIN_TOKEN_MISSING: 'usage',
+  STATUS_UNREACHABLE: 'unreachable',
+  STATUS_REFUSED: 'refused',
+  STATUS_NOT_FOUND: 'notFound',
   TARGET_EXISTS: 'usage',
 
   LOG_CORRUPT: 'storeDamaged',
@@ -96,6 +105,12 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   KEY_FILE_EXISTS: 'usage',
   KEY_FILE_PERMISSIONS: 'usage',
   KEY_FILE_INVALID: 'usage',
+
+  PSK_INVALID: 'usage',
+  STORE_INVALID: 'storeDamaged',
+  PEER_NOT_FOUND: 'notFound',
+  PEER_OFFLINE: 'notFound',
+  NO_INDEXER: 'unreachable',
 };
 
 /** Errors of the caller, unless the cause is that the system refused access or the disk failed. */

@@ -52,6 +52,10 @@ export interface CommandSpec<S extends Settings = Settings> {
   readonly settings: S;
   /** Whether the settings may come from a file given with --config. @default false */
   readonly takesConfigFile?: boolean;
+  /** Files that are read unless they are missing, before that one; names that are no setting are warned of. */
+  readonly standardFiles?: readonly string[];
+  /** Variables that begin with this and are no setting are warned of. */
+  readonly environmentPrefix?: string;
   /** Command lines for the help, without the name of the program. */
   readonly examples?: readonly string[];
   /** Returns the exit code; nothing means that all went well. */

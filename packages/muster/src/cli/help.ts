@@ -15,8 +15,9 @@ New here? Start a registry on this machine, and try what it prints:
 
 Every command takes --json, for scripts: one JSON object on the standard output, errors as
 {"error":{"code","message","hint"}} on the standard error. Options can be set in the environment,
-too: --admin-token-file is MUSTER_ADMIN_TOKEN_FILE. Flags win over the environment, and that
-wins over a file given with --config.
+too: --admin-token-file is MUSTER_ADMIN_TOKEN_FILE, and for nodes --max-nodes is
+OCDISCOVERY_MAX_NODES. Flags win over the environment, and that wins over a file given with
+--config.
 
 ${exitCodesText()}
 

@@ -87,7 +87,7 @@ function addCommand(parent: Command, spec: AnyCommand, io: CliIo, exit: (code: n
 function makeContext(spec: AnyCommand, command: Command, io: CliIo): CommandContext {
   const options = command.optsWithGlobals<Record<string, unknown>>();
   const json = options['json'] === true;
-  const config = loadSettings(spec.settings, options, io, spec.takesConfigFile ?? false);
+  const config = loadSettings(spec.settings, options, io, spec);
   return {
     io,
     json,

@@ -7,11 +7,13 @@ import {
   loadConfig,
   readConfigFile,
   readSecretFile,
+  readStandardFiles,
   type Settings,
 } from '@muster/core';
 import { type Command, Option } from 'commander';
 import { NOT_IN_THIS_VERSION, WITHOUT_EFFECT } from '../settings/registry-settings.ts';
 import { cliErrors } from './cli-errors.ts';
+import type { AnyCommand } from './command.ts';
 import type { CliIo } from './io.ts';
 
 const NEGATION = 'no-';
@@ -64,8 +66,9 @@ export function loadSettings<const S extends Settings>(
   settings: S,
   options: Readonly<Record<string, unknown>>,
   io: CliIo,
-  takesConfigFile: boolean,
+  spec: Pick<AnyCommand, 'takesConfigFile' | 'standardFiles' | 'environmentPrefix'>,
 ): Config<S> {
+  const { takesConfigFile = false, standardFiles, environmentPrefix } = spec;
   const path = takesConfigFile ? (options['config'] ?? io.environment['MUSTER_CONFIG']) : undefined;
   const file: ConfigFile | undefined =
     typeof path === 'string' && path !== '' ? readConfigFile(path) : undefined;
@@ -74,6 +77,10 @@ export function loadSettings<const S extends Settings>(
     environment: io.environment,
     readSecretFile,
     ...(file === undefined ? {} : { file }),
+    ...(standardFiles === undefined
+      ? {}
+      : { standardFiles: readStandardFiles(standardFiles), unknownNames: 'warn' as const }),
+    ...(environmentPrefix === undefined ? {} : { environmentPrefix }),
   });
   const refused = Object.entries(settings).flatMap(([key, { group }]) => {
     const source = config.sources.get(key);

@@ -1,11 +1,17 @@
 import type { CommandGroup } from '../cli/command.ts';
 import { adminToken, generate, show } from './keys.ts';
+import { psk } from './keys-psk.ts';
+import { run } from './node-run.ts';
 import { deregister } from './nodes-deregister.ts';
 import { get } from './nodes-get.ts';
 import { list } from './nodes-list.ts';
 import { register } from './nodes-register.ts';
 import { resolve } from './nodes-resolve.ts';
 import { watch } from './nodes-watch.ts';
+import { get as getPeer } from './peers-get.ts';
+import { list as listPeers } from './peers-list.ts';
+import { score } from './peers-score.ts';
+import { search } from './peers-search.ts';
 import { backup } from './registry-backup.ts';
 import { serve } from './registry-serve.ts';
 import { exportOriginal, importOriginal } from './registry-transfer.ts';
@@ -26,6 +32,16 @@ export const groups: readonly CommandGroup[] = [
   {
     name: 'keys',
     summary: 'Make keys and tokens, and show what belongs to them.',
-    commands: [generate, show, adminToken],
+    commands: [generate, show, adminToken, psk],
+  },
+  {
+    name: 'node',
+    summary: 'Run nodes and indexers of an overlay, which find one another without a registry.',
+    commands: [run],
+  },
+  {
+    name: 'peers',
+    summary: 'Ask a running node or indexer about its peers.',
+    commands: [listPeers, getPeer, search, score],
   },
 ];

@@ -1,0 +1,78 @@
+/** A node or indexer as a program: started, announced, kept running until it is asked to stop. */
+import {
+  createLogger,
+  errorCode,
+  EXIT_CODES,
+  Lifecycle,
+  type Logger,
+  stopOutcome,
+  systemClock,
+  systemRandom,
+  systemTimers,
+} from '@muster/core';
+import { type DiscoveryConfig, discoveryConfigOf, type discoverySettings } from '@muster/discovery/config';
+import type { DiscoveryHost } from '@muster/discovery/host';
+import type { CommandContext } from '../cli/command.ts';
+import { packageVersion } from '../cli/version.ts';
+import { nodeBanner, nodeReadyEvent } from './node-banner.ts';
+import { nodeStartError } from './node-start-error.ts';
+
+/** The daemon ends within 3 s (discovery spec 5.4); the rest is for a busy machine. */
+const STOP_TIMEOUT_MS = 5_000;
+
+/** Runs it until it ends. Returns the exit code; throws what kept it from running. */
+export async function runNode(context: CommandContext<typeof discoverySettings>): Promise<number> {
+  const { io } = context;
+  const config = discoveryConfigOf(context.config, io.environment);
+  const logger = createLogger({
+    level: config.process.logLevel,
+    format: config.process.logFormat,
+    clock: systemClock,
+    destination: io.logs,
+  });
+  const lifecycle = new Lifecycle({ timers: systemTimers, logger });
+  let host: DiscoveryHost | undefined;
+  lifecycle.add({
+    name: 'discovery',
+    stopTimeoutMs: STOP_TIMEOUT_MS,
+    start: async () => {
+      host = await startHost(config, logger, io.launcher);
+    },
+    stop: () => host?.stop(),
+  });
+  const ignoreSignals = io.stopOnSignals(lifecycle);
+  try {
+    await lifecycle.start();
+    const announcement = { host: host as unknown as DiscoveryHost, config, launcher: io.launcher };
+    context.print(nodeReadyEvent(announcement), nodeBanner(announcement));
+    const report = await lifecycle.stopped;
+    if (report.error !== undefined) throw report.error;
+    return EXIT_CODES[stopOutcome(report)].code;
+  } catch (error) {
+    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
+    const { error: failure } = await lifecycle.stopped;
+    if (failure !== undefined) throw failure;
+    return EXIT_CODES.ok.code;
+  } finally {
+    ignoreSignals();
+  }
+}
+
+async function startHost(config: DiscoveryConfig, logger: Logger, launcher: string): Promise<DiscoveryHost> {
+  // The overlay takes a second to load, which other commands need not wait for.
+  const { DiscoveryHost } = await import('@muster/discovery/host');
+  try {
+    const host = await DiscoveryHost.start({
+      config,
+      version: packageVersion(),
+      clock: systemClock,
+      timers: systemTimers,
+      random: systemRandom,
+      logger,
+    });
+    for (const warning of host.warnings) logger.warn({}, warning);
+    return host;
+  } catch (error) {
+    throw nodeStartError(error, config.process, launcher);
+  }
+}
