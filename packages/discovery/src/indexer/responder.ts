@@ -76,7 +76,7 @@ export class Responder {
 
   /** Other indexers for a node that finds no slot here, or for all of them when this indexer stops. */
   alternatives(peer: PeerId, need: number): readonly AddrInfo[] {
-    return this.#suggestions(peer, need, true);
+    return this.#suggestions(peer, { need, isOverloaded: true, has: new Set() });
   }
 
   /** The whole answer. Waits only for the look-up of a DHT challenge. */
@@ -85,7 +85,8 @@ export class Responder {
     const peer = heartbeat.peer_id;
     const state = this.#state();
     const isOverloaded = this.offload.isOverloaded(state.fillRate);
-    const suggestions = this.#suggestions(peer, heartbeat.need ?? 0, isOverloaded);
+    const has = new Set(heartbeat.indexers_binded);
+    const suggestions = this.#suggestions(peer, { need: heartbeat.need ?? 0, isOverloaded, has });
     const load = { ...state, hasSuggestions: suggestions.length > 0 };
     const suggestMigrate = this.offload.propose(peer, load, clock.monotonic());
     if (suggestMigrate) this.#context.events.publish('offload.proposed', { peer });
@@ -127,9 +128,13 @@ export class Responder {
       .map(({ peer, addresses }) => ({ ID: peer, Addrs: addresses }));
   }
 
-  #suggestions(requester: PeerId, need: number, isOverloaded: boolean): readonly AddrInfo[] {
+  /** `has`: the indexers that the requester has. They would be no help, unless we want it to leave for one of them. */
+  #suggestions(
+    requester: PeerId,
+    request: { readonly need: number; readonly isOverloaded: boolean; readonly has: ReadonlySet<PeerId> },
+  ): readonly AddrInfo[] {
     // Most heartbeats want none: nothing is looked up for them.
-    if (need <= 0 && !isOverloaded) return [];
+    if (request.need <= 0 && !request.isOverloaded) return [];
     const { constants, random, self, settings } = this.#context;
     const accept = ({ ID }: AddrInfo): boolean =>
       ID !== requester && ID !== self && !this.#isBlacklisted(ID) && !this.#parts.pool.isQuarantined(ID);
@@ -137,7 +142,11 @@ export class Responder {
       .list()
       .map((candidate) => usableAddrInfo(candidate, settings))
       .filter((candidate) => candidate !== undefined);
-    return chooseSuggestions(usable, { need, isOverloaded }, constants, random, accept);
+    const isNew = (candidate: AddrInfo): boolean => accept(candidate) && !request.has.has(candidate.ID);
+    const chosen = chooseSuggestions(usable, request, constants, random, isNew);
+    return chosen.length > 0 || !request.isOverloaded
+      ? chosen
+      : chooseSuggestions(usable, request, constants, random, accept);
   }
 
   #isBlacklisted(peer: PeerId): boolean {

@@ -133,6 +133,14 @@ describe('DHT challenges (12.3.4)', () => {
 });
 
 describe('suggestions and offload (12.3.6, 12.3.7)', () => {
+  it('suggests what the node does not have yet: one place is not offered the same indexer for ever', async () => {
+    const { node, suggestions } = indexerHarness();
+    suggestions.push(...cacheOf(4));
+    const has = suggestions.slice(0, 3).map(({ ID }) => ID);
+    const answer = await node(1).beat({ need: 1, indexers_binded: has });
+    expect(answer.suggestions).toEqual(suggestions.slice(3));
+  });
+
   it('names as many as are wanted, ten at most, and none unasked', async () => {
     const { node, suggestions } = indexerHarness();
     suggestions.push(...cacheOf(12));
