@@ -3,12 +3,13 @@
  * 10 s, and serves one stream a caller; it holds no more than one chunk, and reads no further while it cannot write.
  */
 
-import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
+import type { Stream } from '@libp2p/interface';
 import type { Timers } from '@muster/core';
 import type { DiscoveryConstants } from '../../constants.ts';
 import { discoveryErrors } from '../../errors.ts';
 import type { PeerId } from '../../wire/messages.ts';
 import { raceAbort } from './deadline.ts';
+import { attachInput, pauseInput, resumeInput } from './stream-input.ts';
 
 type Limits = Pick<DiscoveryConstants, 'echoMaxBytes' | 'bandwidthProbeMs'>;
 
@@ -32,22 +33,24 @@ export class EchoServer {
       stream.abort(new Error('too slow')),
     );
     let left = this.#limits.echoMaxBytes;
-    stream.addEventListener('close', () => {
-      timer.cancel();
-      this.#callers.delete(caller);
-    });
-    stream.addEventListener('message', (event: StreamMessageEvent) => {
-      const bytes = event.data.subarray().subarray(0, left);
-      left -= bytes.length;
-      if (stream.writeStatus !== 'writable') return;
-      if (bytes.length > 0 && !stream.send(bytes) && stream.readStatus === 'readable') stream.pause();
-      if (left === 0) void finish(stream);
-    });
     stream.addEventListener('drain', () => {
-      if (stream.readStatus === 'paused') stream.resume();
+      if (left > 0) resumeInput(stream);
     });
-    stream.addEventListener('end', () => void finish(stream));
-    if (stream.readableEnded) void finish(stream);
+    attachInput(stream, {
+      onChunk: (chunk) => {
+        const bytes = chunk.subarray(0, left);
+        if (bytes.length === 0 || stream.writeStatus !== 'writable') return;
+        left -= bytes.length;
+        const mayGoOn = stream.send(bytes);
+        if (!mayGoOn || left === 0) pauseInput(stream);
+        if (left === 0) void finish(stream);
+      },
+      onEnd: () => void finish(stream),
+      onClose: () => {
+        timer.cancel();
+        this.#callers.delete(caller);
+      },
+    });
   }
 }
 
@@ -57,15 +60,16 @@ export async function echoOver(stream: Stream, bytes: Uint8Array, signal: AbortS
   let received = 0;
   const broken = (message: string): void =>
     done.reject(discoveryErrors.create('STREAM_RESET', message, { details: { received } }));
-  stream.addEventListener('message', (event: StreamMessageEvent) => {
-    const part = event.data.subarray();
-    const expected = bytes.subarray(received, received + part.length);
-    received += part.length;
-    if (!Buffer.from(expected).equals(part)) broken('the echo differs');
-    else if (received === bytes.length) done.resolve();
+  attachInput(stream, {
+    onChunk: (chunk) => {
+      const expected = bytes.subarray(received, received + chunk.length);
+      received += chunk.length;
+      if (!Buffer.from(expected).equals(chunk)) broken('the echo differs');
+      else if (received === bytes.length) done.resolve();
+    },
+    onEnd: () => broken('the echo is too short'),
+    onClose: (reset) => broken(reset?.message ?? 'the stream was closed'),
   });
-  stream.addEventListener('end', () => broken('the echo is too short'));
-  stream.addEventListener('close', (event: StreamCloseEvent) => broken(event.error?.message ?? 'closed'));
   try {
     stream.send(bytes);
     void finish(stream);

@@ -7,12 +7,13 @@
  * its deadline.
  */
 
-import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
+import type { Connection, Stream } from '@libp2p/interface';
 import type { Timers } from '@muster/core';
 import { discoveryErrors } from '../../errors.ts';
 import { encodeFrame, FrameDecoder } from '../../wire/frame-decoder.ts';
 import type { Deadline, FrameStream, RemotePeer } from '../overlay.ts';
 import { raceAbort, startDeadline } from './deadline.ts';
+import { attachInput, pauseInput, resumeInput } from './stream-input.ts';
 
 /** While more than this is decoded by nobody, nothing is read from the network. */
 const READ_AHEAD = 65_536;
@@ -50,12 +51,11 @@ export class Libp2pFrameStream implements FrameStream {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     this.#onEnd = resolve;
-    stream.addEventListener('message', (event: StreamMessageEvent) => this.#onData(event));
-    stream.addEventListener('end', () => this.#endInput());
-    stream.addEventListener('close', (event: StreamCloseEvent) => this.#onClose(event.error !== undefined));
-    // Both may have happened before anybody listened.
-    if (stream.readableEnded) this.#endInput();
-    if (stream.status !== 'open' && stream.status !== 'closing') this.#onClose(stream.status !== 'closed');
+    attachInput(stream, {
+      onChunk: (chunk) => this.#onChunk(chunk),
+      onEnd: () => this.#endInput(),
+      onClose: (reset) => this.#onClose(reset !== undefined),
+    });
   }
 
   /** Whether {@link close} or {@link closeWrite} was called, so that the end is under way. */
@@ -93,7 +93,7 @@ export class Libp2pFrameStream implements FrameStream {
         const news = new Promise<void>((resolve) => {
           this.#reader = resolve;
         });
-        this.#resume();
+        resumeInput(this.#stream);
         await raceAbort(news, running.signal);
       }
     } finally {
@@ -112,7 +112,7 @@ export class Libp2pFrameStream implements FrameStream {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake();
-    this.#resume();
+    resumeInput(this.#stream);
     await this.closeWrite();
     this.linger();
   }
@@ -167,12 +167,10 @@ export class Libp2pFrameStream implements FrameStream {
     }
   }
 
-  #onData(event: StreamMessageEvent): void {
+  #onChunk(chunk: Uint8Array): void {
     this.#hasAnswered = true;
     if (this.#isClosed) return;
-    const { data } = event;
-    if (data instanceof Uint8Array) this.#decoder.push(data);
-    else for (const chunk of data) this.#decoder.push(chunk);
+    this.#decoder.push(chunk);
     this.#wake();
     this.#brake();
   }
@@ -184,12 +182,7 @@ export class Libp2pFrameStream implements FrameStream {
   }
 
   #onClose(isReset: boolean): void {
-    if (isReset) this.#isReset = true;
-    else {
-      // What was held back is still to be read.
-      this.#resume();
-      this.#endInput();
-    }
+    this.#isReset = isReset;
     this.#wake();
     this.#onEnd();
   }
@@ -202,12 +195,8 @@ export class Libp2pFrameStream implements FrameStream {
 
   #brake(): void {
     if (this.#reader === undefined && !this.#isClosed && this.#decoder.bufferedBytes >= READ_AHEAD) {
-      if (this.#stream.readStatus === 'readable') this.#stream.pause();
+      pauseInput(this.#stream);
     }
-  }
-
-  #resume(): void {
-    if (this.#stream.readStatus === 'paused') this.#stream.resume();
   }
 
   /** Streams above a peer's limit are opened and then reset, so that a reset before any byte is a refusal. */

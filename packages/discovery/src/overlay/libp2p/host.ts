@@ -135,6 +135,7 @@ function gossipService(): ReturnType<typeof gossipsub> {
     globalSignaturePolicy: 'StrictSign',
     allowPublishToZeroTopicPeers: true,
     emitSelf: false,
+    fallbackToFloodsub: false,
     doPX: false,
     // Above the limit that validators enforce, so that what is too long is rejected and counted, not just skipped.
     maxInboundDataLength: 4 * FRAME_LIMITS.gossip,
