@@ -25,8 +25,9 @@ const FINGERPRINT_DOMAIN = 'muster/psk-fingerprint/1\n';
 export class Psk {
   readonly #bytes: Uint8Array;
 
+  /** Copies; `slice` of a Buffer would not, and would show the pool that it lies in. */
   private constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.#bytes = new Uint8Array(bytes);
   }
 
   /**
@@ -44,7 +45,7 @@ export class Psk {
 
   /** A new key; `random` must be fit for keys, as the system's is. */
   static generate(random: Random): Psk {
-    return new Psk(random.bytes(PSK_BYTES).slice());
+    return new Psk(random.bytes(PSK_BYTES));
   }
 
   /** The 32 bytes; a copy. */
