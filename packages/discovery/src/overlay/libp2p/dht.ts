@@ -325,7 +325,12 @@ function addrInfoOf(peer: PeerInfo): AddrInfo {
 }
 
 function parseCid(text: string): CID {
-  const cid = CID.parse(text);
+  let cid: CID;
+  try {
+    cid = CID.parse(text);
+  } catch (error) {
+    throw failed(`${text} is no CID`, error);
+  }
   if (cid.multihash.code !== SHA2_256) throw failed('only CIDs of SHA2-256 can be provided');
   return cid;
 }
