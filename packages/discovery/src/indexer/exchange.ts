@@ -31,8 +31,6 @@ export interface ExchangeOptions {
   /** Bound of the whole exchange, in milliseconds. */
   readonly totalMs: number;
   readonly behaviour?: Pick<Behaviour, 'strike'> | undefined;
-  /** A second cause to end it, besides the bound and the daemon's end. */
-  readonly signal?: AbortSignal;
 }
 
 /** One exchange, as the server that answers it sees it. */
@@ -82,14 +80,14 @@ export async function serveExchange(
   options: ExchangeOptions,
   run: (exchange: Exchange) => Promise<void>,
 ): Promise<void> {
-  const bound = new AbortController();
+  const ending = new AbortController();
+  const onShutdown = (): void => ending.abort(context.signal.reason);
+  context.signal.addEventListener('abort', onShutdown, { once: true });
   const timer = context.timers.after(options.totalMs, () => {
-    bound.abort(new Refusal('internal', 'the exchange ran out of time'));
+    ending.abort(new Refusal('internal', 'the exchange ran out of time'));
     stream.reset();
   });
-  const causes = [context.signal, bound.signal, ...(options.signal === undefined ? [] : [options.signal])];
-  const signal = AbortSignal.any(causes);
-  const exchange = new Exchange(context, stream, options.totalMs, signal);
+  const exchange = new Exchange(context, stream, options.totalMs, ending.signal);
   try {
     refuseUnwelcome(context, exchange.peer);
     await run(exchange);
@@ -98,6 +96,7 @@ export async function serveExchange(
     await end(context, exchange, options, error);
   } finally {
     timer.cancel();
+    context.signal.removeEventListener('abort', onShutdown);
   }
 }
 

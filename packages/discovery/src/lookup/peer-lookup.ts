@@ -5,9 +5,10 @@
  * for; one "not found" is not the last word, two are (DEF-64).
  */
 
+import { errorCode } from '@muster/core';
 import type { DiscoveryContext } from '../context.ts';
 import { discoveryErrors } from '../errors.ts';
-import type { Pool, VerifiedRecord } from '../parts.ts';
+import type { NodeTable, Pool, VerifiedRecord } from '../parts.ts';
 import { verifyPeerRecord } from '../records/peer-record.ts';
 import { toPeer } from '../records/to-peer.ts';
 import { RELATIONS, type StoredPeer } from '../stores/peer-store.ts';
@@ -16,16 +17,24 @@ import { type ClaimResult, publishClaim } from './claim.ts';
 import { type RecordQuestion, requestRecord } from './get-request.ts';
 import { ownDid, ownRecord } from './own-record.ts';
 
+export interface PeerLookupParts {
+  readonly pool: Pool;
+  /** On a process that is an indexer too: its own live records, which no pool tells it. */
+  readonly table?: NodeTable;
+}
+
 /** Answers that a peer is not known before that is believed. */
 const OPINIONS = 2;
 
 export class PeerLookup {
   readonly #context: DiscoveryContext;
   readonly #pool: Pool;
+  readonly #table: NodeTable | undefined;
 
-  constructor(context: DiscoveryContext, parts: { readonly pool: Pool }) {
+  constructor(context: DiscoveryContext, parts: PeerLookupParts) {
     this.#context = context;
     this.#pool = parts.pool;
+    this.#table = parts.table;
   }
 
   /**
@@ -36,24 +45,31 @@ export class PeerLookup {
    * there are fewer), NO_INDEXER when none answers.
    */
   async getPeerRecord(pidOrDid: string): Promise<StoredPeer> {
-    const { clock, constants, peers, self, signal } = this.#context;
+    const { constants, peers, self, signal } = this.#context;
     if (pidOrDid === self || pidOrDid === ownDid(this.#context)) return this.#ownPeer();
     const question: RecordQuestion = isPeerId(pidOrDid) ? { peer_id: pidOrDid } : { did: pidOrDid };
     const stored = 'peer_id' in question ? peers.findByPeerId(question.peer_id) : peers.get(question.did);
     if (stored !== undefined && this.#isFresh(stored)) return stored;
 
+    const live = this.#live(question);
+    if (live !== undefined) return await this.#accept(live);
+
     let ignorant = 0;
     let isExpired = false;
+    const codes: string[] = [];
     for (const indexer of this.#pool.reachable()) {
       if (ignorant >= OPINIONS || signal.aborted) break;
       const answer = await requestRecord(this.#context, indexer, question, constants.getMs);
-      if (answer.kind === 'failed') continue;
+      if (answer.kind === 'failed') {
+        codes.push(failureOf(answer.error));
+        continue;
+      }
       if (answer.kind === 'found' && this.#isSameKey(answer.verified))
         return await this.#accept(answer.verified);
       isExpired ||= answer.kind === 'expired';
       ignorant += 1;
     }
-    const details = { peer: pidOrDid, at: clock.now() };
+    const details = { peer: pidOrDid, codes };
     if (isExpired) throw discoveryErrors.create('PEER_OFFLINE', 'the newest record has expired', { details });
     if (ignorant > 0)
       throw discoveryErrors.create('PEER_NOT_FOUND', 'no indexer knows the peer', { details });
@@ -96,6 +112,19 @@ export class PeerLookup {
     }
   }
 
+  #live(question: RecordQuestion): VerifiedRecord | undefined {
+    const now = this.#context.clock.now();
+    if (this.#table === undefined) return undefined;
+    if ('peer_id' in question) {
+      const verified = this.#table.get(question.peer_id)?.verified;
+      return verified !== undefined && verified.expiresAt > now ? verified : undefined;
+    }
+    for (const { verified } of this.#table.values()) {
+      if (verified?.record.did === question.did && verified.expiresAt > now) return verified;
+    }
+    return undefined;
+  }
+
   #ownPeer(): StoredPeer {
     const { clock, constants, peers, self } = this.#context;
     const record = ownRecord(this.#context, constants.claimRecordTtlMs);
@@ -127,4 +156,10 @@ export class PeerLookup {
     if (stored !== undefined && stored.relation !== RELATIONS.BLACKLIST) await peers.upsert(peer);
     return peer;
   }
+}
+
+/** The code of a refusal, else that of the error. */
+function failureOf(error: unknown): string {
+  const { details } = error as { readonly details?: { readonly code?: unknown } };
+  return typeof details?.code === 'string' ? details.code : (errorCode(error) ?? 'unknown');
 }

@@ -13,11 +13,12 @@ import type { DiscoveryContext } from '../context.ts';
 import type { FrameStream } from '../overlay/overlay.ts';
 import type { Pool, VerifiedRecord } from '../parts.ts';
 import { parsePeerAddress } from '../wire/addresses.ts';
-import type { AddrInfo, PeerId, SearchPeerRequest, WireErrorCode } from '../wire/messages.ts';
+import type { AddrInfo, PeerId, SearchHit, SearchPeerRequest, WireErrorCode } from '../wire/messages.ts';
 import { FRAME_LIMITS, PROTOCOLS } from '../wire/protocols.ts';
 import { decodeSearchResult, errorOf } from '../wire/schemas.ts';
 import { criteriaOf } from './criteria.ts';
 import { checkHit, MAX_HITS_PER_SEARCH, SeenHits } from './hits.ts';
+import type { ReferencedTable } from './referenced-table.ts';
 import { SearchTracker, type TrackerEnd } from './search-tracker.ts';
 
 /** A peer that a search has found. */
@@ -62,16 +63,24 @@ export interface PeerSearch extends AsyncIterable<FoundPeer> {
 /** What one indexer made of the request. `next`: nothing came, another may be asked. */
 type Attempt = 'complete' | 'broken' | 'next' | { readonly refused: WireErrorCode };
 
+export interface SearchClientParts {
+  readonly pool: Pool;
+  /** On a process that is an indexer too: what it knows itself, and no pool tells it. */
+  readonly referenced?: ReferencedTable;
+}
+
 const QUERY_ID_BYTES = 16;
 
 export class SearchClient {
   readonly #context: DiscoveryContext;
   readonly #pool: Pool;
+  readonly #referenced: ReferencedTable | undefined;
   readonly #tracker: SearchTracker;
 
-  constructor(context: DiscoveryContext, parts: { readonly pool: Pool }) {
+  constructor(context: DiscoveryContext, parts: SearchClientParts) {
     this.#context = context;
     this.#pool = parts.pool;
+    this.#referenced = parts.referenced;
     const { random, settings } = context;
     this.#tracker = new SearchTracker({
       random,
@@ -108,7 +117,7 @@ export class SearchClient {
   }
 
   async #run(search: Search, needle: string): Promise<void> {
-    const { events, logger, random, signal } = this.#context;
+    const { clock, constants, events, logger, random, signal } = this.#context;
     const query = Buffer.from(random.bytes(QUERY_ID_BYTES)).toString('hex');
     const request: SearchPeerRequest = { query_id: query, ...criteriaOf(needle) };
     const onAbort = (): void => search.end('shutting-down');
@@ -116,6 +125,8 @@ export class SearchClient {
     if (signal.aborted) onAbort();
     events.publish('search.started', { side: 'node', query });
     try {
+      const own = this.#referenced?.match(request, clock.now(), constants.searchHitsPerAnswer) ?? [];
+      this.#show(search, query, own);
       for (const indexer of this.#pool.reachable()) {
         if (search.isEnded) return;
         search.alive();
@@ -125,7 +136,7 @@ export class SearchClient {
         else search.end('refused', attempt.refused);
         return;
       }
-      search.end('no-indexer');
+      search.end(own.length > 0 ? 'complete' : 'no-indexer');
     } catch (error) {
       logger.error({ query, error }, 'a search failed');
       search.end('broken');
@@ -181,8 +192,14 @@ export class SearchClient {
     const result = decodeSearchResult(value);
     if (result.query_id !== query) return 'next';
     search.alive();
+    this.#show(search, query, result.records);
+    return undefined;
+  }
+
+  /** Hands the hits that hold, and are new, to the consumer. */
+  #show(search: Search, query: string, records: readonly SearchHit[]): void {
     let hits = 0;
-    for (const record of result.records) {
+    for (const record of records) {
       const checked = checkHit(record, this.#context);
       if (checked === undefined || !search.seen.isNew(checked)) continue;
       const { hit, verified } = checked;
@@ -198,7 +215,6 @@ export class SearchClient {
       if (address !== undefined) this.#pool.noteKnownPeer(address);
     }
     if (hits > 0) this.#context.events.publish('search.hits', { side: 'node', query, hits });
-    return undefined;
   }
 }
 

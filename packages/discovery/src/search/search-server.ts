@@ -213,6 +213,7 @@ export class SearchServer {
         endSearch(running, 'closed');
         return;
       }
+      this.#parts.behaviour.strike(exchange.peer, 1, `frame of ${exchange.stream.protocol}`);
     }
     endSearch(running, 'refused', new Refusal('bad_request', 'one request a stream'));
   }

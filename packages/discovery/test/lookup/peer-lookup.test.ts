@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LiveNodeTable } from '../../src/indexer/node-table.ts';
 import { PeerLookup } from '../../src/lookup/peer-lookup.ts';
 import { ownDid, ownName, ownRecord } from '../../src/lookup/own-record.ts';
 import type { StreamHandler } from '../../src/overlay/overlay.ts';
@@ -6,7 +7,7 @@ import { derivedDid } from '../../src/records/did.ts';
 import { RELATIONS } from '../../src/stores/peer-store.ts';
 import type { GetValue, PeerRecord } from '../../src/wire/messages.ts';
 import { PROTOCOLS } from '../../src/wire/protocols.ts';
-import { FixedPool, type Member, TestFleet } from '../support/members.ts';
+import { FixedPool, type Member, TestFleet, verifiedOf } from '../support/members.ts';
 
 type Answer = (request: GetValue) => object | undefined;
 
@@ -65,6 +66,19 @@ describe('getPeerRecord', () => {
     expect(self).toMatchObject({ peer_id: node.self, name: 'me', relation: RELATIONS.SELF });
     expect(await lookup.getPeerRecord(ownDid(node))).toEqual(self);
     expect(asked).toEqual([]);
+  });
+
+  it('on an indexer, knows first who is in its own live records', async () => {
+    const { fleet, node, sought, pool } = setUp(NOT_FOUND, NOT_FOUND);
+    const table = new LiveNodeTable({ maxNodes: 10, constants: node.constants, clock: fleet.clock });
+    const lookup = new PeerLookup(node, { pool, table });
+    const record = sought.record(60_000);
+    table.upsert(sought.self, { lastScore: 0, localScore: undefined, isIndexer: false });
+    table.notePublished(sought.self, record.did, verifiedOf(record));
+    expect((await lookup.getPeerRecord(sought.self)).record).toEqual(record);
+    expect((await lookup.getPeerRecord(record.did)).record).toEqual(record);
+    fleet.clock.advance(60_000);
+    await expect(lookup.getPeerRecord(sought.self)).rejects.toMatchObject({ code: 'PEER_NOT_FOUND' });
   });
 
   it('uses a stored record for 60 s, and not when it was tampered with or has expired', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FrameStream } from '../../src/overlay/overlay.ts';
+import { ReferencedTable } from '../../src/search/referenced-table.ts';
 import {
   type FoundPeer,
   type PeerSearch,
@@ -264,6 +265,20 @@ describe('SearchClient', () => {
       reason: 'refused',
       code: 'bad_request',
     });
+  });
+
+  it('on an indexer, knows first what it is the referent of itself', async () => {
+    const fleet = new TestFleet();
+    const combined = fleet.member({ roles: { node: true, indexer: true } });
+    const referenced = new ReferencedTable({ maxEntries: 10 });
+    const alpha = fleet.member({ name: 'alpha' }).record();
+    referenced.set(alpha.peer_id, { ...hitOf(alpha), record: alpha });
+    const client = new SearchClient(combined, { pool: new FixedPool([]), referenced });
+    const { found, state } = collect(client.search('alice', 'alp'));
+    await fleet.settle();
+    expect(found).toMatchObject([{ name: 'alpha', isVerified: true }]);
+    expect(state.end?.reason).toBe('complete');
+    expect((await client.search('alice', 'beta').ended).reason).toBe('no-indexer');
   });
 
   it('ends when its consumer leaves, by cancel, by signal and with the daemon, and closes the stream', async () => {
