@@ -29,7 +29,7 @@ export async function streamSearch(
   if (end.reason === 'no-indexer' && !response.headersSent) {
     throw discoveryErrors.create('NO_INDEXER', 'no reachable indexer');
   }
-  await send({ end });
+  await send({ end: { ...end, ms: Math.round(end.ms) } });
   response.end();
 }
 

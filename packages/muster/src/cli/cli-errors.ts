@@ -40,6 +40,7 @@ export const cliErrors = defineErrors({
   },
   STATUS_REFUSED: { summary: 'The node or indexer answered, and not with what was asked for.' },
   STATUS_NOT_FOUND: { summary: 'The node or indexer does not know what was asked for.' },
+  MEMBER_FAILED: { summary: 'A member of the demo did not start. The others were stopped.' },
   TARGET_EXISTS: {
     summary: 'The target is there already, and is not overwritten.',
     hint: 'Choose another one, or move it away.',

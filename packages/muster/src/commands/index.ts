@@ -1,6 +1,7 @@
 import type { CommandGroup } from '../cli/command.ts';
 import { adminToken, generate, show } from './keys.ts';
 import { psk } from './keys-psk.ts';
+import { demo } from './node-demo.ts';
 import { run } from './node-run.ts';
 import { deregister } from './nodes-deregister.ts';
 import { get } from './nodes-get.ts';
@@ -37,7 +38,7 @@ export const groups: readonly CommandGroup[] = [
   {
     name: 'node',
     summary: 'Run nodes and indexers of an overlay, which find one another without a registry.',
-    commands: [run],
+    commands: [run, demo],
   },
   {
     name: 'peers',

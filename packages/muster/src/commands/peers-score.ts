@@ -88,7 +88,12 @@ function explanationText(explanation: Explanation): string {
       ['indexer', explanation.peer],
       ['state', state.join(', ')],
       ['known for', seconds(explanation.ageMs / 1000)],
-      ['score', value === undefined ? 'none yet: it has not answered' : `${value.toFixed(1)} of 100`],
+      [
+        'score',
+        value === undefined
+          ? 'none yet: it has not answered'
+          : `${value.toFixed(1)} of 100 at its last answer`,
+      ],
       ['minimum', `${explanation.minimumScore.toFixed(1)} at its age`],
       [
         'confidence',
@@ -116,7 +121,7 @@ function termTable({ terms, base = 0, restartPenalty = 1, evidence }: Explanatio
     ['Term', 'Value', 'Weight', 'Points', 'Lost', 'Evidence', 'Meaning'],
     [
       ...rows,
-      ['sum', '', '', base.toFixed(1), (100 - base).toFixed(1), '', ''],
+      ['sum now', '', '', base.toFixed(1), (100 - base).toFixed(1), '', ''],
       [
         'restarts',
         `× ${restartPenalty.toFixed(2)}`,
