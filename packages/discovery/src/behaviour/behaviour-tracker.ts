@@ -219,7 +219,6 @@ export class BehaviourTracker implements Behaviour {
     if (reconnectedAt === undefined || now - reconnectedAt > heartbeatMinGapMs) return false;
     // Otherwise a peer that reconnects for every heartbeat would never be struck.
     if (excusedAt !== undefined && now - excusedAt <= behaviourWindowMs) return false;
-    state.reconnectedAt = undefined;
     state.excusedAt = now;
     return true;
   }

@@ -104,6 +104,27 @@ describe('republishing (12.6)', () => {
     expect(dht.byDidCalls).toBe(1);
     expect(dht.puts).toEqual([]);
   });
+
+  it('asks for a missing record once a minute, and takes none of another peer', async () => {
+    const { node, dht, agent, clock, advance } = indexerHarness();
+    const peer = node(1);
+    const beatBare = async (): Promise<void> => {
+      const { record: _, ...bare } = peer.heartbeat();
+      await peer.send(bare);
+      await peer.answer();
+    };
+    await peer.open();
+    await beatBare();
+    const expired = { record: peer.record(), expiresAt: clock.now() - 1 };
+    agent.table.notePublished(peer.peer, peer.did, expired);
+    dht.byDidResult = { record: node(2).record(), expiresAt: clock.now() + 120_000 };
+    for (let tick = 0; tick < 6; tick++) {
+      await beatBare();
+      await advance(20_000, 5_000);
+    }
+    expect(dht.byDidCalls).toBe(2);
+    expect(agent.table.get(peer.peer)?.verified).toBe(expired);
+  });
 });
 
 describe('bandwidth probes (12.4)', () => {

@@ -128,8 +128,10 @@ describe('peers of the last run', () => {
     const { node, saved, clock, advance } = indexerHarness();
     const peer = node(1);
     await peer.beat();
+    await advance(15_000);
+    await peer.beat();
     const seenAt = clock.now();
-    await advance(30_000);
+    await advance(15_000);
     expect(saved.at(-1)).toEqual([{ peer: peer.peer, seenAt }]);
     await advance(600_000, 10_000);
     expect(saved.at(-1)).toEqual([]);

@@ -189,6 +189,22 @@ describe('suggestions and offload (12.3.6, 12.3.7)', () => {
     expect((await survivor.beat()).suggest_migrate).toBeUndefined();
   });
 
+  it('asks another node when one of the five has left', async () => {
+    const { node, suggestions } = indexerHarness({ settings: { maxNodes: 7 } });
+    suggestions.push(...cacheOf(8));
+    const nodes = Array.from({ length: 7 }, (_, i) => node(i + 1));
+    for (const peer of nodes) await peer.beat();
+    const isAsked = async (index: number) => (await nodes[index]?.beat())?.suggest_migrate === true;
+    const asked: number[] = [];
+    for (const index of nodes.keys()) if (await isAsked(index)) asked.push(index);
+    expect(asked).toHaveLength(5);
+    const left = [0, 1, 2, 3, 4, 5, 6].filter((index) => !asked.includes(index));
+    nodes[asked[0] as number]?.lose();
+    await settle();
+    expect(await isAsked(left[0] as number)).toBe(true);
+    expect(await isAsked(left[1] as number)).toBe(false);
+  });
+
   it('asks nobody to move when there is nowhere to go', async () => {
     const { node } = indexerHarness({ settings: { maxNodes: 1 } });
     expect((await node(1).beat()).suggest_migrate).toBeUndefined();
