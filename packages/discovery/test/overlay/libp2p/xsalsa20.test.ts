@@ -46,6 +46,13 @@ test('decrypts what it encrypts, and leaves its input alone', () => {
   expect(new XSalsa20Stream(KEY, NONCE).update(encrypted)).toEqual(data);
 });
 
+test('a Buffer is a key like any other, wherever in its pool it lies', () => {
+  const data = random.bytes(100);
+  const key = Buffer.from(Buffer.from(KEY).toString('hex'), 'hex');
+  const nonce = Buffer.from(Buffer.from(NONCE).toString('hex'), 'hex');
+  expect(new XSalsa20Stream(key, nonce).update(data)).toEqual(new Uint8Array(reference(data)));
+});
+
 test('takes only keys and nonces of the right size', () => {
   expect(() => new XSalsa20Stream(KEY.subarray(1), NONCE)).toThrow(RangeError);
   expect(() => new XSalsa20Stream(KEY, NONCE.subarray(1))).toThrow(RangeError);
