@@ -12,6 +12,8 @@ const DURATIONS_MS = {
   heartbeatReadMs: 5_000,
   heartbeatWriteMs: 3_000,
   heartbeatDialMs: 10_000,
+  /** Indexer: how long a stranger may take to send the first heartbeat of a stream. */
+  heartbeatFirstMs: 10_000,
   /** Indexer: read deadline on a heartbeat stream. */
   heartbeatStreamIdleMs: 120_000,
   /** Minimum spacing of two heartbeats to one indexer: keeps any closed 60 s window at 5 or fewer. */
@@ -140,6 +142,16 @@ const NUMBERS = {
   referentHysteresis: 5,
   indexerRecordMaxPeers: 2_000,
   witnessRequestsPerMinute: 30,
+  /** Heartbeat streams of peers without a record: as many as slots, and at least these. */
+  strangerStreamsMin: 64,
+  /** Refused heartbeat streams that are left open for a moment, so that the other side can read why. */
+  lingeringStreams: 64,
+  /** Nodes whose records an indexer puts, or fetches, at once. */
+  republishAtOnce: 16,
+  /** Small echoes of a bandwidth probe, of which the fastest counts. */
+  probeEchoes: 3,
+  /** Peers whose behaviour is kept, and peers that the burst guard remembers, for each slot. */
+  behaviourStatesPerSlot: 10,
   /** Answered heartbeats between witness rounds, spot checks and looks at the witnesses' subnets (13.6, 24.4). */
   witnessEveryAnswers: 6,
   spotCheckEveryAnswers: 5,

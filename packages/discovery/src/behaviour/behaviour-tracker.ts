@@ -39,9 +39,6 @@ interface PeerState {
   excusedAt: number | undefined;
 }
 
-/** States kept, as a multiple of the slots. */
-const STATES_PER_SLOT = 10;
-
 type Needs = Pick<DiscoveryContext, 'settings' | 'constants' | 'clock' | 'events'>;
 
 export class BehaviourTracker implements Behaviour {
@@ -61,7 +58,7 @@ export class BehaviourTracker implements Behaviour {
       publish: settings.maxPublishesPerMinute,
       get: settings.maxGetsPerMinute,
     };
-    this.#maxStates = STATES_PER_SLOT * Math.max(1, settings.maxNodes);
+    this.#maxStates = constants.behaviourStatesPerSlot * Math.max(1, settings.maxNodes);
     this.#pins = new IdentityPins({
       limit: this.#maxStates,
       keepMs: constants.identityPinMs,

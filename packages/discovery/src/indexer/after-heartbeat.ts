@@ -12,17 +12,12 @@ import { measure } from './measurement.ts';
 import type { ProbeSchedule } from './probe-schedule.ts';
 import { RepublishPlan } from './republish.ts';
 
-/** Nodes whose records are put, or fetched, at once. */
-const DHT_WORK_AT_ONCE = 16;
-/** Small echoes of a probe, of which the fastest counts. */
-const SMALL_ECHOES = 3;
-
 export class AfterHeartbeat {
   readonly #context: DiscoveryContext;
   readonly #directory: RecordDirectory;
   readonly #probes: ProbeSchedule;
   readonly #republish: RepublishPlan;
-  readonly #dhtWork = new KeyedQueue<PeerId>(DHT_WORK_AT_ONCE);
+  readonly #dhtWork: KeyedQueue<PeerId>;
   /** When the record of a node that sends none was last asked for. */
   readonly #fetchedAt = new Map<PeerId, number>();
 
@@ -31,6 +26,7 @@ export class AfterHeartbeat {
     this.#directory = directory;
     this.#probes = probes;
     this.#republish = new RepublishPlan(context.constants);
+    this.#dhtWork = new KeyedQueue(context.constants.republishAtOnce);
   }
 
   /** Peers that something is kept of. */
@@ -103,7 +99,8 @@ export class AfterHeartbeat {
       const bytes =
         constants.probeMinBytes + random.integer(constants.probeMaxBytes - constants.probeMinBytes + 1);
       let fastestMs = Infinity;
-      for (let i = 0; i < SMALL_ECHOES; i++) fastestMs = Math.min(fastestMs, await this.#echo(to, bytes));
+      for (let i = 0; i < constants.probeEchoes; i++)
+        fastestMs = Math.min(fastestMs, await this.#echo(to, bytes));
       const large = constants.probeBandwidthBytes;
       const ms = await this.#echo(to, large);
       const measurement = measure({ fastestMs, bytes }, { ms, bytes: large }, constants);

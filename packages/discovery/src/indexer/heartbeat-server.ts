@@ -48,11 +48,6 @@ export interface ServerParts {
   readonly onEnded: (peer: PeerId) => void;
 }
 
-/** Streams of peers without a record: as many as slots, and some for small indexers. */
-const STRANGERS_MIN = 64;
-/** Refused streams that wait for the other side to read why. */
-const LINGERING_MAX = 64;
-
 export class HeartbeatServer {
   readonly #context: DiscoveryContext;
   readonly #parts: ServerParts;
@@ -128,7 +123,7 @@ export class HeartbeatServer {
   /** 12.1, before anything is read. */
   #refusalOf(peer: PeerId): Refusal | undefined {
     const { behaviour, guard, table, isExempt } = this.#parts;
-    const { peers, clock, settings } = this.#context;
+    const { peers, clock, settings, constants } = this.#context;
     if (this.#isStopping) return errorFrame('shutting_down', 'this indexer is shutting down');
     if (peers.findByPeerId(peer)?.relation === RELATIONS.BLACKLIST) {
       return errorFrame('blacklisted', 'this peer is blacklisted here');
@@ -139,7 +134,7 @@ export class HeartbeatServer {
     }
     if (table.has(peer) || isExempt(peer)) return undefined;
     const strangers = this.#sessions.size - table.size;
-    const isCrowded = strangers >= Math.max(STRANGERS_MIN, settings.maxNodes);
+    const isCrowded = strangers >= Math.max(constants.strangerStreamsMin, settings.maxNodes);
     if (!isCrowded && guard.wouldAdmit(peer, clock.monotonic())) return undefined;
     this.#context.events.publish('guard.refused', { peer });
     return errorFrame('rate_limited', 'too many new peers', { retryAfterMs: guard.windowMs });
@@ -183,7 +178,7 @@ export class HeartbeatServer {
     const { constants, signal } = this.#context;
     // A stranger says at once what he wants; the long silence is for nodes between two heartbeats.
     const isKnown = session.heard > 0 || this.#parts.table.has(peer);
-    const timeoutMs = isKnown ? constants.heartbeatStreamIdleMs : constants.heartbeatDialMs;
+    const timeoutMs = isKnown ? constants.heartbeatStreamIdleMs : constants.heartbeatFirstMs;
     try {
       const value = await stream.read({ timeoutMs, signal, maxBytes: FRAME_LIMITS.heartbeat });
       session.heard += 1;
@@ -202,7 +197,7 @@ export class HeartbeatServer {
     const { code } = refusal.error;
     const { peer } = stream.remote;
     this.#publishRefusal(peer, code);
-    if (this.#lingering < LINGERING_MAX) {
+    if (this.#lingering < this.#context.constants.lingeringStreams) {
       this.#lingering += 1;
       try {
         await stream.write(refusal, {

@@ -16,8 +16,6 @@ import type { IndexerParts } from './parts.ts';
 import { ProbeSchedule } from './probe-schedule.ts';
 import { Responder } from './responder.ts';
 
-/** Peers that the guard remembers, as a multiple of the slots. */
-const REMEMBERED_PER_SLOT = 10;
 /** DIDs that one line of the log holds. */
 const DIDS_LOGGED = 1_000;
 
@@ -42,7 +40,7 @@ export class IndexerAgent implements IndexerFacts {
       limit: settings.maxConnPerWindow,
       windowMs: settings.connWindowMs,
       memoryMs: constants.guardMemoryMs,
-      maxRemembered: REMEMBERED_PER_SLOT * Math.max(1, settings.maxNodes),
+      maxRemembered: constants.behaviourStatesPerSlot * Math.max(1, settings.maxNodes),
     });
     this.#probes = new ProbeSchedule(constants);
     this.#responder = new Responder(context, parts, this.table);
