@@ -1,3 +1,4 @@
+export { isDigest, isTag, parseDigest } from './digest.ts';
 export { coordinationErrors } from './errors.ts';
 export type { CoordinationErrorCode } from './errors.ts';
 export type { CoordinationEvents } from './events.ts';
