@@ -7,7 +7,7 @@ import {
   type DiscoverySettings,
   type PeerId,
 } from '@muster/discovery';
-import { SimRandom, Simulation } from '../kernel/index.ts';
+import { type SimRandom, Simulation } from '../kernel/index.ts';
 import { SimNetwork, type SimNetworkOptions } from '../network/index.ts';
 import type { RoleName } from './adversaries/roles.ts';
 import { SimKeyring } from './crypto.ts';
@@ -32,7 +32,7 @@ export interface GroupSpec {
   readonly prefix?: string;
   /** The seeds of the member with this index; by default two random ones of the running indexers. */
   readonly seeds?: (index: number) => readonly Member[];
-  readonly settings?: Partial<DiscoverySettings>;
+  readonly settings?: (index: number) => Partial<DiscoverySettings>;
   readonly role?: RoleName;
   readonly clique?: string;
   /** All in one /24 instead of one each. */
@@ -94,7 +94,7 @@ export class Fleet {
         isIndexer: !isNode,
         address: spec.isOneSubnet === true ? addressIn(subnet, index + 1) : addressIn(this.#subnets++, 10),
         seeds: () => chosen.map(({ info }) => info),
-        ...(spec.settings !== undefined && { settings: spec.settings }),
+        ...(spec.settings !== undefined && { settings: spec.settings(index) }),
         ...(spec.role !== undefined && { role: spec.role }),
         ...(spec.clique !== undefined && { clique: spec.clique }),
       });

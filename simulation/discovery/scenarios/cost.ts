@@ -1,0 +1,134 @@
+/** M-08 and the curve: what a node costs, and whether that grows with the fleet. */
+
+import { DHT_PROTOCOL, PROTOCOLS } from '@muster/discovery';
+import { systemClock } from '@muster/core';
+import type { ProtocolCount } from '../../network/index.ts';
+import type { Fleet } from '../fleet.ts';
+import type { Member } from '../member.ts';
+import { Report, type Scenario } from './result.ts';
+import { MINUTE, stage, untilHealthy } from './setup.ts';
+
+/** Costs of one node and minute. */
+interface Cost {
+  readonly heartbeatFrames: number;
+  readonly auxiliaryStreams: number;
+  readonly dhtPuts: number;
+  readonly kib: number;
+  readonly kibWithProbes: number;
+  readonly dhtRequests: number;
+}
+
+const NOT_AUXILIARY = new Set<string>([PROTOCOLS.heartbeat, DHT_PROTOCOL]);
+
+/** Lets time pass and measures what the nodes did; a put for a node's record is counted to the node. */
+async function measure(fleet: Fleet, minutes: number): Promise<Cost> {
+  const nodes = fleet.nodes();
+  const before = nodes.map((node) => node.overlay.counters.snapshot());
+  let puts = 0;
+  let isCounting = true;
+  fleet.onEvent((_, event) => {
+    if (isCounting && event.topic === 'dht.put' && !event.payload.key.startsWith('/indexer/')) puts += 1;
+  });
+  await fleet.sim.runFor(minutes * MINUTE);
+  isCounting = false;
+  const total = { heartbeatFrames: 0, auxiliaryStreams: 0, bytes: 0, probeBytes: 0, dhtRequests: 0 };
+  for (const [index, node] of nodes.entries()) {
+    const since = node.overlay.counters.since(before[index] ?? new Map<string, ProtocolCount>());
+    for (const [protocol, count] of since) {
+      const bytes = count.bytesIn + count.bytesOut;
+      if (protocol === PROTOCOLS.probe) total.probeBytes += bytes;
+      else total.bytes += bytes;
+      if (protocol === PROTOCOLS.heartbeat) total.heartbeatFrames += count.framesIn + count.framesOut;
+      if (protocol === DHT_PROTOCOL) total.dhtRequests += count.streamsOpened;
+      if (!NOT_AUXILIARY.has(protocol)) total.auxiliaryStreams += count.streamsOpened;
+    }
+  }
+  const per = nodes.length * minutes;
+  return {
+    heartbeatFrames: total.heartbeatFrames / per,
+    auxiliaryStreams: total.auxiliaryStreams / per,
+    dhtPuts: puts / per,
+    kib: total.bytes / per / 1024,
+    kibWithProbes: (total.bytes + total.probeBytes) / per / 1024,
+    dhtRequests: total.dhtRequests / per,
+  };
+}
+
+export const M08: Scenario = {
+  id: 'M-08',
+  title: 'cost per node and minute, pool of 5',
+  isQuick: false,
+  run: async ({ seed, isQuick }) => {
+    const fleet = stage({ seed, indexers: 5, nodes: 20, network: { coreMs: 5, accessMs: [10, 10] } });
+    const report = new Report();
+    await untilHealthy(fleet, 5);
+    await fleet.sim.runFor(3 * MINUTE);
+    const cost = await measure(fleet, isQuick ? 5 : 30);
+    report.figure('heartbeat frames', cost.heartbeatFrames, '/min', { atMost: 30.5 });
+    report.figure('auxiliary streams', cost.auxiliaryStreams, '/min', { atMost: 16 });
+    report.figure('DHT puts', cost.dhtPuts, '/min', { atMost: 3 });
+    report.figure('traffic without bandwidth probes', cost.kib, 'KiB/min', { atMost: 60 });
+    report.figure('traffic with bandwidth probes', cost.kibWithProbes, 'KiB/min', { atMost: 200 });
+    report.note('the source rules cost 30 frames, 15 probes, up to 45 witness streams and 30 DHT puts');
+    fleet.dispose();
+    return report.of(fleet);
+  },
+};
+
+export const CURVE: Scenario = {
+  id: 'curve',
+  title: 'cost per node for 100, 1,000 and 10,000 nodes',
+  isQuick: false,
+  run: async ({ seed, isQuick, nodes, minutes }) => {
+    const sizes = nodes === undefined ? (isQuick ? [50, 200] : [100, 1_000, 10_000]) : [nodes];
+    const report = new Report();
+    const fleets: Fleet[] = [];
+    const costs: Cost[] = [];
+    for (const size of sizes) {
+      const startedAt = systemClock.monotonic();
+      const fleet = stage({
+        seed,
+        indexers: Math.max(5, Math.round(size / 50)),
+        nodes: size,
+        startWithinMs: MINUTE,
+      });
+      fleets.push(fleet);
+      await untilHealthy(fleet, 1, 10 * MINUTE);
+      await fleet.sim.runFor(3 * MINUTE);
+      const cost = await measure(fleet, minutes ?? 2);
+      costs.push(cost);
+      const took = (systemClock.monotonic() - startedAt) / 1_000;
+      report.note(
+        `${size} nodes: ${cost.heartbeatFrames.toFixed(1)} heartbeat frames, ${cost.auxiliaryStreams.toFixed(1)} ` +
+          `streams, ${cost.dhtPuts.toFixed(2)} puts, ${cost.dhtRequests.toFixed(1)} DHT requests, ` +
+          `${cost.kib.toFixed(1)} KiB (${cost.kibWithProbes.toFixed(1)} with probes) per node and minute; ` +
+          `indexer ${indexerKib(fleet).toFixed(0)} KiB/min; ${(fleet.sim.now / 1_000 / took).toFixed(1)} times real time`,
+      );
+      fleet.dispose();
+    }
+    const [first, last] = [costs[0], costs.at(-1)];
+    if (first !== undefined && last !== undefined && costs.length > 1) {
+      report.figure('traffic of the largest over the smallest fleet', last.kib / first.kib, '', {
+        atMost: 1.3,
+      });
+      report.figure(
+        'streams of the largest over the smallest fleet',
+        last.auxiliaryStreams / Math.max(1, first.auxiliaryStreams),
+        '',
+        { atMost: 1.3 },
+      );
+    }
+    return report.of(...fleets);
+  },
+};
+
+/** Mean traffic of an indexer over the whole run. */
+function indexerKib(fleet: Fleet): number {
+  const indexers: readonly Member[] = fleet.indexers();
+  let bytes = 0;
+  for (const indexer of indexers) {
+    for (const [protocol, count] of indexer.overlay.counters.snapshot())
+      if (protocol !== PROTOCOLS.probe) bytes += count.bytesIn + count.bytesOut;
+  }
+  return bytes / indexers.length / 1024 / (fleet.sim.now / MINUTE);
+}
