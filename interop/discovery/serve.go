@@ -136,7 +136,14 @@ func companion(name string, psk pnet.PSK, indexer peer.AddrInfo, observe func(st
 		return nil, err
 	}
 	go func() {
-		for range time.Tick(20 * time.Second) {
+		tick := time.NewTicker(20 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-n.Closed():
+				return
+			case <-tick.C:
+			}
 			if err := beat(); err != nil {
 				observe("ended", map[string]any{"error": err.Error()})
 				return

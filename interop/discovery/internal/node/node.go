@@ -55,6 +55,7 @@ type Node struct {
 	Name   string
 
 	observe func(event string, fields map[string]any)
+	closed  <-chan struct{}
 	cancel  context.CancelFunc
 	mu      sync.Mutex
 	views   map[peer.ID]View
@@ -63,7 +64,7 @@ type Node struct {
 // Start makes a node. It ends with Close.
 func Start(o Options) (_ *Node, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &Node{Key: o.Key, Name: o.Name, observe: o.Observe, cancel: cancel, views: map[peer.ID]View{}}
+	n := &Node{Key: o.Key, Name: o.Name, observe: o.Observe, closed: ctx.Done(), cancel: cancel, views: map[peer.ID]View{}}
 	if n.observe == nil {
 		n.observe = func(string, map[string]any) {}
 	}
@@ -100,6 +101,9 @@ func (n *Node) Close() {
 	}
 }
 
+// Closed is closed with the node.
+func (n *Node) Closed() <-chan struct{} { return n.closed }
+
 // ID is the node's peer id.
 func (n *Node) ID() peer.ID { return n.Host.ID() }
 
@@ -118,7 +122,10 @@ func (n *Node) Record() record.Peer { return n.RecordUntil(time.Now().Add(record
 
 // RecordUntil is a record of the node with this expiry.
 func (n *Node) RecordUntil(expiry time.Time) record.Peer {
-	address := fmt.Sprintf("%s/p2p/%s", n.Host.Addrs()[0], n.ID())
+	address := ""
+	if listening := n.Host.Addrs(); len(listening) > 0 { // none is left once the node is closed
+		address = fmt.Sprintf("%s/p2p/%s", listening[0], n.ID())
+	}
 	r, err := record.NewPeer(n.Key, n.Name, address, expiry)
 	if err != nil {
 		panic(err) // a key of ours and texts that are UTF-8
