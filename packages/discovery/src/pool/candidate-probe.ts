@@ -5,10 +5,13 @@ import { decodeHeartbeatResponse } from '../wire/schemas.ts';
 import type { PoolState } from './pool-state.ts';
 
 /**
- * Asks a candidate for its figures without becoming one of its nodes (14.5 step 5, F:27). One that refuses us counts as
- * full. Never rejects.
+ * Asks a candidate for its figures without becoming one of its nodes (14.5 step 5, F:27). Undefined when it has no slot
+ * or refuses us: it would do so again. Never rejects.
  */
-export async function probeCandidate(state: PoolState, candidate: AddrInfo): Promise<ProbeFigures> {
+export async function probeCandidate(
+  state: PoolState,
+  candidate: AddrInfo,
+): Promise<ProbeFigures | undefined> {
   const { context, signal } = state;
   const { constants, overlay, clock, self } = context;
   const startedAt = state.now();
@@ -35,9 +38,9 @@ export async function probeCandidate(state: PoolState, candidate: AddrInfo): Pro
         maxBytes: FRAME_LIMITS.heartbeatResponse,
       });
       const response = value === undefined ? undefined : decodeHeartbeatResponse(value);
-      const fillRate = response?.error === undefined ? response?.fill_rate : 1;
-      const answered = response === undefined ? rttMs : state.now() - sentAt;
-      return { isConnected: true, rttMs: answered, fillRate };
+      if (response === undefined) return { isConnected: true, rttMs, fillRate: undefined };
+      if (response.error !== undefined || response.fill_rate >= 1) return undefined;
+      return { isConnected: true, rttMs: state.now() - sentAt, fillRate: response.fill_rate };
     } finally {
       stream.reset();
     }

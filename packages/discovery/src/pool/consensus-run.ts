@@ -109,10 +109,10 @@ export class ConsensusRun {
   async #rank(candidates: readonly TalliedCandidate[]): Promise<readonly TalliedCandidate[]> {
     const { maxRttMs, minQuickScore } = this.#state.context.constants;
     const probed = await Promise.all(
-      candidates.map(async (candidate) => ({
-        candidate,
-        score: quickScore(await probeCandidate(this.#state, candidate), maxRttMs),
-      })),
+      candidates.map(async (candidate) => {
+        const figures = await probeCandidate(this.#state, candidate);
+        return { candidate, score: figures === undefined ? 0 : quickScore(figures, maxRttMs) };
+      }),
     );
     return probed
       .filter(({ score }) => score >= minQuickScore)

@@ -47,7 +47,8 @@ export class Decisions {
     }
     this.#state.publishHealth();
     const { minIndexer } = context.settings;
-    if (this.#state.healthy().length < minIndexer) {
+    // A convicted entry that stays for want of another is no reason to stop looking for one.
+    if (this.#state.healthy().filter(({ isConvicted }) => !isConvicted).length < minIndexer) {
       this.#replenisher.startIfDue(Math.max(1, directory.need));
     }
   }
@@ -94,6 +95,7 @@ export class Decisions {
     if (verdict.kind === 'none') return;
     if (verdict.kind === 'discharge') {
       this.#discharge(entry);
+      entry.isConvicted = true;
       this.#replenisher.startIfDue(Math.max(1, directory.need));
       return;
     }

@@ -39,6 +39,8 @@ export function sentence(
 ): Sentence {
   const evidence = entry.evidence.verdict(now, constants.bornAtEvidenceMs);
   if (evidence === undefined) return { kind: 'none' };
-  if (!entry.isSeed || hasHealthyOther(entry, pool, now)) return { kind: 'evict', evidence };
-  return { kind: 'discharge', evidence };
+  if ((!entry.isSeed && !entry.isConvicted) || hasHealthyOther(entry, pool, now)) {
+    return { kind: 'evict', evidence };
+  }
+  return entry.isConvicted ? { kind: 'none' } : { kind: 'discharge', evidence };
 }

@@ -74,10 +74,15 @@ export class PoolEntry {
   readonly evidence = new HardEvidence();
   #lastFaded: number;
 
+  /** Evidence has taken the flag of a seed from it, and it stays for want of another healthy entry (14.10). */
+  isConvicted = false;
+
   /** Cadence of verification (24.4). */
   answersSinceWitnesses: number | undefined;
   answersWithoutWitness = 0;
   lastSuspicion: number | undefined;
+  /** Cause of a suspicion that came too soon after the last one. */
+  suspicionDue: string | undefined;
   /** Peers that have confirmed, as witnesses, that they are connected with it; newest last. */
   connectedPeers: readonly PeerId[] = [];
   readonly #witnessSubnets = new Set<string>();

@@ -59,7 +59,7 @@ export class Recovery {
           if (added !== undefined) added.retrySoon = true;
         }
       } else {
-        entry.isSeed = true;
+        entry.isSeed = !entry.isConvicted;
         entry.retrySoon = true;
       }
     }

@@ -59,17 +59,24 @@ export class Verification {
     if (entry.answers % constants.spotCheckEveryAnswers === 0) this.#spotChecks.start(entry);
     if (entry.answers % constants.spreadEveryAnswers === 0) this.#logSpread(entry);
     if (entry.answers % constants.probeEveryHeartbeats === 0) this.#bandwidth.start(entry);
-    const [cause] = findings.suspicions;
+    const cause = findings.suspicions[0] ?? entry.suspicionDue;
     if (cause !== undefined) this.suspect(entry, cause);
   }
 
-  /** One round of everything, at most one an indexer per minute (24.4). */
+  /**
+   * One round of everything, at most one an indexer per minute (24.4). What arouses suspicion before the minute is over
+   * has its round when it is: else a lie that is seldom asked about would have to be met by chance three times.
+   */
   suspect(entry: PoolEntry, cause: string): void {
     const { constants, events } = this.#state.context;
     const now = this.#state.now();
     if (!this.#state.directory.holds(entry)) return;
-    if (entry.lastSuspicion !== undefined && now - entry.lastSuspicion < constants.suspicionGapMs) return;
+    if (entry.lastSuspicion !== undefined && now - entry.lastSuspicion < constants.suspicionGapMs) {
+      entry.suspicionDue = cause;
+      return;
+    }
     entry.lastSuspicion = now;
+    entry.suspicionDue = undefined;
     entry.isChallengeForced = true;
     entry.isDhtChallengeForced = this.#ownDid() !== undefined;
     events.publish('suspicion', { peer: entry.peer, cause });

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import type { PeerId } from '../../src/wire/messages.ts';
+import { testPeer } from '../support/identities.ts';
+import { indexerRecordOf } from '../support/indexer-records.ts';
+import { BORN_AT, happened, PoolFleet, type PoolNode, type ScriptedIndexer } from '../support/pool-fleet.ts';
+
+const strangers = (count: number): PeerId[] => Array.from({ length: count }, (_, n) => testPeer(40_000 + n));
+
+function spotChecks(node: PoolNode): readonly Record<string, unknown>[] {
+  return happened(node, 'evidence').filter(({ kind }) => kind === 'spot-check');
+}
+
+/** An indexer that says it has three nodes, and whose record lists what the test says, made anew every minute. */
+async function indexerListing(listed: (known: readonly PeerId[]) => readonly PeerId[], knows: boolean) {
+  const fleet = new PoolFleet();
+  const [indexer] = fleet.indexers(1) as [ScriptedIndexer];
+  indexer.fillRate = 0.03;
+  const others = Array.from({ length: 6 }, () =>
+    fleet.witness(() => (knows ? { seen: true, born_at: BORN_AT, fill_rate: 0.03 } : { seen: false })),
+  );
+  const node = await fleet.node({ seeds: [indexer.info] });
+  for (const other of others) node.agent.noteKnownPeer(other);
+  const publish = (): void => {
+    const nodes = listed(others.map(({ ID }) => ID));
+    node.directory.indexerRecords.set(indexer.peer, indexerRecordOf(indexer.member, nodes));
+  };
+  const passMinutes = async (minutes: number): Promise<void> => {
+    for (let minute = 0; minute < minutes; minute += 1) {
+      publish();
+      await fleet.pass(60, 1_000);
+    }
+  };
+  return { fleet, indexer, node, others, passMinutes };
+}
+
+describe('spot checks (24.4)', () => {
+  it('pass an indexer whose listed peers know it', async () => {
+    const { node, passMinutes } = await indexerListing((known) => known.slice(0, 3), true);
+    await passMinutes(10);
+    expect(spotChecks(node).length).toBeGreaterThanOrEqual(4);
+    expect(spotChecks(node).every(({ isGood }) => isGood === true)).toBe(true);
+  });
+
+  it('DEF-48: convict one whose record lists peers that do not know it', async () => {
+    const { node, indexer, passMinutes } = await indexerListing((known) => known, false);
+    await passMinutes(15);
+    expect(node.agent.isQuarantined(indexer.peer)).toBe(false);
+    const { isSeed } = node.agent.entry(indexer.peer) ?? {};
+    // The only seed: it loses its flag, and stays for want of another.
+    expect(isSeed).toBe(false);
+    expect(spotChecks(node).filter(({ isGood }) => isGood === false).length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('do not count the denial of a peer that has left, and is not listed any more', async () => {
+    let hasLeft = false;
+    const { node, passMinutes } = await indexerListing((known) => (hasLeft ? [] : known.slice(0, 1)), false);
+    await passMinutes(3);
+    expect(happened(node, 'suspicion').length).toBeGreaterThan(0);
+    hasLeft = true;
+    await passMinutes(10);
+    expect(spotChecks(node)).toEqual([]);
+  });
+
+  it('DEF-49: compare the figures of the record with those of the answers', async () => {
+    const { node, passMinutes } = await indexerListing(() => strangers(40), true);
+    await passMinutes(6);
+    expect(spotChecks(node)).toContainEqual(
+      expect.objectContaining({
+        isGood: false,
+        note: expect.stringMatching(/claims 40 peers, its answers at most 3/),
+      }),
+    );
+  });
+
+  it('do not compare a record that was made before we listened', async () => {
+    const fleet = new PoolFleet();
+    const [indexer] = fleet.indexers(1) as [ScriptedIndexer];
+    indexer.fillRate = 0.03;
+    const old = indexerRecordOf(indexer.member, strangers(40));
+    await fleet.pass(1);
+    const node = await fleet.node({ seeds: [indexer.info] });
+    node.directory.indexerRecords.set(indexer.peer, old);
+    await fleet.pass(600, 2_000);
+    expect(spotChecks(node)).toEqual([]);
+  });
+
+  it('ask a witness when no known peer is listed', async () => {
+    const fleet = new PoolFleet();
+    const [indexer] = fleet.indexers(1) as [ScriptedIndexer];
+    indexer.witnesses = [fleet.witness(() => ({ seen: true, born_at: BORN_AT, fill_rate: 0.4 }))];
+    const node = await fleet.node({ seeds: [indexer.info] });
+    await fleet.pass(220, 1_000);
+    expect(spotChecks(node)).toContainEqual({ peer: indexer.peer, kind: 'spot-check', isGood: true });
+  });
+});
