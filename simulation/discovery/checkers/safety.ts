@@ -42,7 +42,12 @@ export class SafetyChecker {
   /** Frames and steps that were looked at, so that a test can tell that the checker was there. */
   checked = 0;
 
-  constructor(fleet: Fleet, options: SafetyOptions = {}) {
+  /** Watches a fleet from now on. */
+  static watch(fleet: Fleet, options: SafetyOptions = {}): SafetyChecker {
+    return new SafetyChecker(fleet, options);
+  }
+
+  private constructor(fleet: Fleet, options: SafetyOptions) {
     this.#fleet = fleet;
     this.#options = options;
     fleet.network.tap((frame) => this.#onFrame(frame));

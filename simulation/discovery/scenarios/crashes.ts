@@ -64,7 +64,9 @@ export const F1: Scenario = {
       everyMs: 200,
     });
     await fleet.sim.runFor(TICK);
-    const times = all.filter(({ peer }) => peer === b.peer).map(({ at: time }) => (time - killedAt) / SECOND);
+    const times = all
+      .filter(({ peer, member }) => peer === b.peer && nodes.includes(member))
+      .map(({ at: time }) => (time - killedAt) / SECOND);
     report.figure('nodes that had the crashed indexer', nodes.length, 'nodes', { atLeast: 1 });
     report.figure(
       'evicted after, slowest',

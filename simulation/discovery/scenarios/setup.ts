@@ -31,7 +31,7 @@ export function stage(options: StageOptions): Fleet {
     ...(options.network !== undefined && { network: options.network }),
     ...(options.settings !== undefined && { settings: options.settings }),
   });
-  new SafetyChecker(fleet, options.safety);
+  SafetyChecker.watch(fleet, options.safety);
   fleet.addIndexers({
     count: options.indexers,
     ...(options.indexerSettings !== undefined && { settings: options.indexerSettings }),
