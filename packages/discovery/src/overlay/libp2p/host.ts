@@ -120,7 +120,21 @@ export async function createHost(options: HostOptions): Promise<Host> {
     },
   });
   if (components === undefined) throw new Error('libp2p built no services');
+  const { addressManager } = components;
+  libp2p.addEventListener('stop', () => {
+    cancelDebounced(addressManager, '_updatePeerStoreAddresses');
+    cancelDebounced(libp2p.services.identifyPush, '_push');
+  });
   return { libp2p, components };
+}
+
+/**
+ * Closing its listeners makes libp2p start a timer for its address book, and that one another: they keep the process
+ * for two seconds and do nothing then. The library offers no other way to them.
+ */
+function cancelDebounced(owner: object, name: string): void {
+  const debounced = (owner as Readonly<Record<string, { stop?: () => void } | undefined>>)[name];
+  debounced?.stop?.();
 }
 
 /** Deliveries are rare here, so that only what is proven bad may lower a score. */
