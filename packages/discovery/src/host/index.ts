@@ -1,2 +1,3 @@
 export { DiscoveryHost } from './discovery-host.ts';
 export type { HostOptions } from './discovery-host.ts';
+export { FilePeerStore } from '../stores/adapters/file-peer-store.ts';

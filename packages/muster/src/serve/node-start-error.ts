@@ -33,7 +33,7 @@ export function nodeStartError(error: unknown, settings: ProcessSettings, launch
   }
 }
 
-/** The code of the system, from the error or what has caused it. */
+/** The code of the system, from the error or what has caused it. libp2p has it in its text only. */
 function systemErrorIn(error: unknown): string | undefined {
   const pending: unknown[] = [error];
   for (let looked = 0; looked < 16; looked += 1) {
@@ -41,6 +41,8 @@ function systemErrorIn(error: unknown): string | undefined {
     if (!(current instanceof Error)) continue;
     const code = errorCode(current);
     if (code !== undefined && /^E[A-Z]+$/.test(code)) return code;
+    const listening = /\blisten (E[A-Z]+):/.exec(current.message)?.[1];
+    if (listening !== undefined) return listening;
     pending.push(current.cause, ...(current instanceof AggregateError ? current.errors : []));
   }
   return undefined;

@@ -11,7 +11,7 @@ const BIN = join(ROOT, 'packages/muster/bin/muster.mjs');
 /** The environment of a newcomer's shell: nothing of npm or of this test. */
 export function plainEnvironment(home: string): NodeJS.ProcessEnv {
   const others = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|MUSTER_|NODE_|VITEST|RENDEZVOUS_|PILOT_)/i.test(name),
+    ([name]) => !/^(npm_|MUSTER_|NODE_|VITEST|RENDEZVOUS_|PILOT_|OC_|OCDISCOVERY_)/i.test(name),
   );
   const path = (process.env['PATH'] ?? '')
     .split(delimiter)
@@ -31,12 +31,17 @@ export class Started implements AsyncDisposable {
   constructor(
     command: string,
     args: readonly string[],
-    options: { readonly home: string; readonly group?: boolean; readonly uid?: number | undefined },
+    options: {
+      readonly home: string;
+      readonly group?: boolean;
+      readonly uid?: number | undefined;
+      readonly environment?: Readonly<Record<string, string>>;
+    },
   ) {
     this.#group = options.group ?? false;
     this.child = spawn(command, args, {
       cwd: ROOT,
-      env: plainEnvironment(options.home),
+      env: { ...plainEnvironment(options.home), ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: this.#group,
       ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
@@ -91,8 +96,13 @@ export class Started implements AsyncDisposable {
 }
 
 /** Starts `muster <args>` with the Node that runs this test. */
-export function muster(args: readonly string[], home: string, uid?: number): Started {
-  return new Started(process.execPath, [BIN, ...args], { home, uid });
+export function muster(
+  args: readonly string[],
+  home: string,
+  uid?: number,
+  environment: Readonly<Record<string, string>> = {},
+): Started {
+  return new Started(process.execPath, [BIN, ...args], { home, uid, environment });
 }
 
 /** Starts a line of shell. */
