@@ -40,7 +40,6 @@ export class SuggestionCache implements Suggestions {
   async refresh(): Promise<void> {
     const { constants, random, self, settings } = this.#context;
     const found = await this.#directory.discover(constants.cacheFetch, (peer) => peer === self);
-    if (found.length === 0) return;
     const records = await Promise.all(
       found.map(async ({ ID }) => await this.#directory.indexerRecord(ID, constants.gateLookupIndexerMs)),
     );

@@ -10,7 +10,6 @@
 import type { DiscoveryContext } from '../context.ts';
 import { type Exchange, Refusal, requireKnown, serveExchange } from '../indexer/exchange.ts';
 import type { Behaviour, Gate, Pool, RecordDirectory, Suggestions } from '../parts.ts';
-import { RELATIONS } from '../stores/peer-store.ts';
 import type {
   PeerId,
   SearchHit,
@@ -260,9 +259,8 @@ export class SearchServer {
   }
 
   async #isKnownIndexer(peer: PeerId): Promise<boolean> {
-    const { constants, overlay, peers } = this.#context;
+    const { constants, overlay } = this.#context;
     const { directory, pool, suggestions } = this.#parts;
-    if (peers.findByPeerId(peer)?.relation === RELATIONS.BLACKLIST) return false;
     if (pool.has(peer) || suggestions.has(peer)) return true;
     if (overlay.protocols(peer)?.includes(PROTOCOLS.heartbeat) === true) return true;
     return (await directory.indexerRecord(peer, constants.gateLookupIndexerMs)) !== undefined;

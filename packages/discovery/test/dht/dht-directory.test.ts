@@ -91,6 +91,7 @@ describe('records in the DHT', () => {
       node.overlay.dht.namespace(name, { validate: () => true, select: () => 0 });
     }
     fleet.network.store.putRaw(`/node/${record.did}`, bytesOf(fleet.member().record()));
+    fleet.network.store.values.set(`/pid/${record.peer_id}`, [bytesOf(fleet.member().record())]);
     fleet.network.store.putRaw(`/indexer/${record.peer_id}`, bytesOf({ peer_id: record.peer_id }));
     expect(await directory.byPeer(record.peer_id, 1_000)).toBeUndefined();
     expect(await directory.byDid(record.did, 1_000)).toBeUndefined();

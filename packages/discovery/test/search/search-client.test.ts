@@ -279,6 +279,11 @@ describe('SearchClient', () => {
     expect(found).toMatchObject([{ name: 'alpha', isVerified: true }]);
     expect(state.end?.reason).toBe('complete');
     expect((await client.search('alice', 'beta').ended).reason).toBe('no-indexer');
+    combined.controller.abort();
+    const late = collect(client.search('alice', 'alp'));
+    await fleet.settle();
+    expect(late.found).toEqual([]);
+    expect(late.state.end).toMatchObject({ reason: 'shutting-down', hits: 0 });
   });
 
   it('ends when its consumer leaves, by cancel, by signal and with the daemon, and closes the stream', async () => {

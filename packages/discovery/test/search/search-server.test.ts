@@ -363,6 +363,29 @@ describe('accepting a response', () => {
     expect(await sent()).toEqual([response]);
   });
 
+  it('misses no answer from the moment on that the search runs', async () => {
+    const batches: number[] = [];
+    for (let offset = -30; offset <= 30; offset++) {
+      const { fleet, emitter, others, node } = setUp(2);
+      emitter.refer('alpha');
+      const record = fleet.member({ name: 'alpha-2' }).record();
+      const sender = others[0]?.member as Member;
+      const stream = await openTo(fleet, node, emitter.member, PROTOCOLS.search);
+      const answer = await openTo(fleet, sender, emitter.member, PROTOCOLS.searchResponse);
+      const ask = () => void stream.write({ query_id: 'q', name: 'alpha' }, LONG);
+      const respond = () => void answer.write({ query_id: 'q', records: [hitOf(record)] }, LONG);
+      (offset < 0 ? respond : ask)();
+      for (let turn = 0; turn < Math.abs(offset); turn++) await Promise.resolve();
+      (offset < 0 ? ask : respond)();
+      await fleet.settle();
+      batches.push(stream.other.written.length);
+    }
+    // An answer that is early is ignored; after the first that is not, none may be.
+    expect(batches.at(0)).toBe(1);
+    expect(batches.at(-1)).toBe(2);
+    expect(batches).toEqual([...batches].sort());
+  });
+
   it('takes 5 frames of a sender', async () => {
     const { fleet, emitter, others, respond, sent } = await searching();
     for (let frame = 0; frame < 8; frame++) {
@@ -374,9 +397,11 @@ describe('accepting a response', () => {
   });
 
   it('ignores what is late, without a word or a strike', async () => {
-    const { emitter, others, respond, sent, response } = await searching();
+    const { fleet, emitter, others, respond, sent, response } = await searching();
     const late = { ...response, query_id: 'over' };
     expect(await respond(others[0]?.member as Member, late)).toEqual([]);
+    expect(await respond(fleet.member(), late)).toEqual([]);
+    expect(emitter.directory.asked).toEqual([]);
     expect(await sent()).toEqual([]);
     expect(emitter.behaviour.strikes).toEqual([]);
   });
