@@ -10,10 +10,9 @@ import { NotFoundError } from '@libp2p/interface';
 import { Record as DhtRecord } from '@libp2p/kad-dht';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { BaseDatastore } from 'datastore-core';
+import { Key } from 'interface-datastore';
 import { base32 } from 'multiformats/bases/base32';
 import type { DhtNamespace } from '../overlay.ts';
-
-type Key = Parameters<BaseDatastore['put']>[0];
 
 interface Entry {
   readonly key: Key;
@@ -83,7 +82,8 @@ export class NamespaceRules {
 }
 
 export class GuardedDatastore extends BaseDatastore {
-  readonly #entries = new Map<string, Entry>();
+  /** By the text of the key: a `Key` lies in a pool of 8 KiB and would hold it. So do values, unless copied. */
+  readonly #entries = new Map<string, Uint8Array>();
   readonly #rules: NamespaceRules;
   readonly #limits: StoreLimits;
   readonly #isKept: (peer: string) => boolean;
@@ -119,15 +119,15 @@ export class GuardedDatastore extends BaseDatastore {
     const kind = kindOf(name);
     if (kind === 'records') this.#check(name, value);
     if (kind === 'providers' && !this.#mayProvide(name)) throw new StoreRefused('the peer provides too much');
-    this.#entries.set(name, { key, value });
+    this.#entries.set(name, new Uint8Array(value));
     if (kind !== undefined) this.#remember(kind, name);
     return key;
   }
 
   override async get(key: Key): Promise<Uint8Array> {
-    const entry = this.#entries.get(key.toString());
-    if (entry === undefined) throw new NotFoundError();
-    return entry.value;
+    const value = this.#entries.get(key.toString());
+    if (value === undefined) throw new NotFoundError();
+    return value;
   }
 
   override async has(key: Key): Promise<boolean> {
@@ -144,10 +144,10 @@ export class GuardedDatastore extends BaseDatastore {
    */
   override async *_all(query: { readonly prefix?: string | undefined }): AsyncGenerator<Entry> {
     const prefix = query.prefix ?? '';
-    for (const [name, entry] of this.#entries) {
+    for (const [name, value] of this.#entries) {
       if (!name.startsWith(prefix)) continue;
       if (name.startsWith(PROVIDER_PREFIX) && !this.#entries.has(peerOfProvider(name))) continue;
-      yield entry;
+      yield { key: new Key(name, false), value };
     }
   }
 
@@ -158,7 +158,7 @@ export class GuardedDatastore extends BaseDatastore {
   /** The stored value of a DHT key, valid or not. */
   storedValue(key: string): Uint8Array | undefined {
     const stored = this.#entries.get(recordName(Buffer.from(key)));
-    return stored === undefined ? undefined : DhtRecord.deserialize(stored.value).value;
+    return stored === undefined ? undefined : DhtRecord.deserialize(stored).value;
   }
 
   /** One peer may not drive the entries of all others out. */

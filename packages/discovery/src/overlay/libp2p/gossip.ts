@@ -1,12 +1,21 @@
-import type { Message } from '@libp2p/gossipsub';
-import type { GossipSub } from '@libp2p/gossipsub';
+import type { GossipSub, Message } from '@libp2p/gossipsub';
+import type { PeerId as Libp2pPeerId } from '@libp2p/interface';
 import type { Logger } from '@muster/core';
 import { discoveryErrors } from '../../errors.ts';
+import type { PeerId } from '../../wire/messages.ts';
 import { FRAME_LIMITS } from '../../wire/protocols.ts';
 import type { Gossip, GossipMessage, GossipVerdict } from '../overlay.ts';
 
 type TopicOptions = Parameters<Gossip['subscribe']>[1];
 type Verdict = ReturnType<Parameters<GossipSub['topicValidators']['set']>[1]>;
+
+/** What the library's class has beyond its interface. */
+interface GossipSubState {
+  readonly peers: Map<PeerId, Libp2pPeerId>;
+  readonly streamsInbound: Map<PeerId, unknown>;
+  readonly streamsOutbound: Map<PeerId, unknown>;
+  onPeerDisconnected(peer: Libp2pPeerId): void;
+}
 
 /**
  * Topics on GossipSub with strict signing (discovery spec section 4.4). Validators decide before anything is forwarded;
@@ -55,6 +64,22 @@ export class Libp2pGossip implements Gossip {
       throw discoveryErrors.create('GOSSIP_FAILED', `the message was not published on ${topic}`, {
         cause: error,
       });
+    }
+  }
+
+  /**
+   * Forgets peers that have gone. The library keeps the stream of a peer, and with it the whole connection, for ever
+   * when the connection ends while the stream is being opened.
+   */
+  forgetGone(isConnected: (peer: PeerId) => boolean): void {
+    const { peers, streamsInbound, streamsOutbound } = this.#service as unknown as GossipSubState;
+    for (const [peer, id] of peers) {
+      if (!isConnected(peer)) (this.#service as unknown as GossipSubState).onPeerDisconnected(id);
+    }
+    for (const streams of [streamsInbound, streamsOutbound]) {
+      for (const peer of streams.keys()) {
+        if (!isConnected(peer)) streams.delete(peer);
+      }
     }
   }
 

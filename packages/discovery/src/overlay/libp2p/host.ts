@@ -121,25 +121,46 @@ export async function createHost(options: HostOptions): Promise<Host> {
   });
   if (components === undefined) throw new Error('libp2p built no services');
   const { addressManager } = components;
-  libp2p.addEventListener('stop', () => {
-    cancelDebounced(addressManager, '_updatePeerStoreAddresses');
-    cancelDebounced(libp2p.services.identifyPush, '_push');
-  });
+  leaveNoTimers(libp2p, addressManager);
   return { libp2p, components };
 }
 
 /**
- * Closing its listeners makes libp2p start a timer for its address book, and that one another: they keep the process
- * for two seconds and do nothing then. The library offers no other way to them.
+ * What libp2p leaves behind when it stops keeps the process for two seconds, and does nothing then: closing its listeners
+ * starts a timer for its address book, and that one another; gossipsub forgets its heartbeat. The libraries offer no
+ * other way to these timers.
  */
+function leaveNoTimers(libp2p: Libp2p<HostServices>, addressManager: object): void {
+  const { gossipsub, identifyPush: push } = libp2p.services;
+  const service = gossipsub as unknown as {
+    readonly status?: { readonly heartbeatTimeout?: NodeJS.Timeout };
+    stop?: () => Promise<void>;
+  };
+  const stop = service.stop?.bind(service);
+  service.stop = async () => {
+    const timer = service.status?.heartbeatTimeout;
+    await stop?.();
+    clearTimeout(timer);
+  };
+  libp2p.addEventListener('stop', () => {
+    cancelDebounced(addressManager, '_updatePeerStoreAddresses');
+    cancelDebounced(push, '_push');
+  });
+}
+
 function cancelDebounced(owner: object, name: string): void {
   const debounced = (owner as Readonly<Record<string, { stop?: () => void } | undefined>>)[name];
   debounced?.stop?.();
 }
 
-/** Deliveries are rare here, so that only what is proven bad may lower a score. */
+/**
+ * Deliveries are rare here, so that only what is proven bad may lower a score. Nor is there a credit: by default a second
+ * in the mesh outweighs any number of invalid messages.
+ */
 function gossipService(): ReturnType<typeof gossipsub> {
   const topic = createTopicScoreParams({
+    timeInMeshWeight: 0,
+    firstMessageDeliveriesWeight: 0,
     meshMessageDeliveriesWeight: 0,
     meshFailurePenaltyWeight: 0,
     invalidMessageDeliveriesWeight: -10,

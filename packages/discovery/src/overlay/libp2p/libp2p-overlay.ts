@@ -9,7 +9,14 @@
 import type { Connection, Libp2p, PeerInfo, Stream } from '@libp2p/interface';
 import { KEEP_ALIVE } from '@libp2p/interface';
 import { peerIdFromCID, peerIdFromString } from '@libp2p/peer-id';
-import { type Clock, type Logger, LogSampler, type Random, type Timers } from '@muster/core';
+import {
+  type Clock,
+  type Logger,
+  LogSampler,
+  type Random,
+  type TimerHandle,
+  type Timers,
+} from '@muster/core';
 import type { Identity } from '@muster/core/identity';
 import type { DiscoveryConstants } from '../../constants.ts';
 import { CID } from 'multiformats/cid';
@@ -49,6 +56,8 @@ const TAG_VALUE = 100;
 /** Peers of which only the DHT has told us, with their addresses. */
 const MAX_DISCOVERED = 1_024;
 const MAX_ADDRESSES = 16;
+/** How often what has gone is cleared away. */
+const SWEEP_MS = 10_000;
 
 export interface Libp2pOverlayOptions {
   readonly identity: Identity;
@@ -136,6 +145,7 @@ class Libp2pOverlay implements Overlay {
   readonly #parts: SharedParts;
   readonly #libp2p: Libp2p<HostServices>;
   readonly #table: Libp2pDht;
+  readonly #topics: Libp2pGossip;
   readonly #echo: EchoServer;
   readonly #timers: Timers;
   readonly #logger: Logger;
@@ -143,6 +153,7 @@ class Libp2pOverlay implements Overlay {
   readonly #protocols = new Map<PeerId, readonly string[]>();
   readonly #protected = new Set<PeerId>();
   #registering: Promise<unknown> = Promise.resolve();
+  #sweep: TimerHandle | undefined;
 
   constructor(options: Libp2pOverlayOptions, parts: SharedParts, host: Host) {
     const { libp2p, components } = host;
@@ -163,7 +174,8 @@ class Libp2pOverlay implements Overlay {
       connect: (to, signal) => this.#connect(to, signal),
     });
     this.dht = this.#table;
-    this.gossip = new Libp2pGossip(libp2p.services.gossipsub, options.logger);
+    this.#topics = new Libp2pGossip(libp2p.services.gossipsub, options.logger);
+    this.gossip = this.#topics;
     parts.kept.has = keptPeers(libp2p, this.self, this.#protected);
     this.#listen();
     this.#register(PROTOCOLS.probe, (stream, connection) =>
@@ -183,9 +195,13 @@ class Libp2pOverlay implements Overlay {
     } catch (error) {
       throw discoveryErrors.create('OVERLAY_START_FAILED', 'the host could not be started', { cause: error });
     }
+    this.#sweep = this.#timers.every(SWEEP_MS, () => {
+      this.#topics.forgetGone((peer) => this.#connectionsWith(peer).length > 0);
+    });
   }
 
   async stop(): Promise<void> {
+    this.#sweep?.cancel();
     await this.#table.stop();
     for (const connection of this.#libp2p.getConnections()) {
       for (const stream of connection.streams) stream.abort(new Error('the overlay is stopping'));

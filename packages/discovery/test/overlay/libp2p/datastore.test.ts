@@ -1,15 +1,13 @@
 import { Record as DhtRecord } from '@libp2p/kad-dht';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { Identity } from '@muster/core/identity';
+import { Key } from 'interface-datastore';
 import { base32 } from 'multiformats/bases/base32';
 import { expect, test } from 'vitest';
 import { GuardedDatastore, NamespaceRules, type StoreLimits } from '../../../src/overlay/libp2p/datastore.ts';
 import { versioned } from '../../support/libp2p-hosts.ts';
 
-type Key = Parameters<GuardedDatastore['put']>[0];
-
-/** All that the store asks of a key is its text. */
-const keyOf = (text: string): Key => ({ toString: () => text }) as Key;
+const keyOf = (text: string): Key => new Key(text, false);
 const recordKey = (key: string): Key => keyOf(`/dht/record/${base32.encode(Buffer.from(key)).slice(1)}`);
 const peerKey = (peer: string): string => `/peers/${peerIdFromString(peer).toCID().toString()}`;
 const providerKey = (hash: string, peer: string): Key => keyOf(`/dht/provider/${hash}/${peer}`);
@@ -123,7 +121,7 @@ test('get, has and delete are those of a store', async () => {
   const key = keyOf('/other/x');
   await expect(store.get(key)).rejects.toMatchObject({ name: 'NotFoundError' });
   await store.put(key, Buffer.of(1, 2));
-  expect(await store.get(key)).toEqual(Buffer.of(1, 2));
+  expect(await store.get(key)).toEqual(Uint8Array.of(1, 2));
   const keys: string[] = [];
   for await (const found of store.queryKeys({ prefix: '/other' })) keys.push(found.toString());
   expect(keys).toEqual(['/other/x']);

@@ -188,6 +188,8 @@ test('the neighbourhood is looked up after 5, 15 and 60 s, then every 30 s', asy
     },
   };
   const host = await startHost({ timers }, serving());
+  after.length = 0;
+  every.length = 0;
   await host.overlay.dht.start('server');
   expect(after).toEqual(expect.arrayContaining([5_000, 15_000, 60_000]));
   expect(every).toEqual([30_000]);

@@ -1,4 +1,7 @@
+import type { GossipSub } from '@libp2p/gossipsub';
+import { silentLogger } from '@muster/core';
 import { expect, test } from 'vitest';
+import { Libp2pGossip } from '../../../src/overlay/libp2p/gossip.ts';
 import type { GossipMessage, GossipVerdict } from '../../../src/overlay/overlay.ts';
 import { eventually, SOON, startHosts, type TestHost } from '../../support/libp2p-hosts.ts';
 
@@ -103,11 +106,11 @@ test('rejected messages count against who forwards them, until he is not heard a
   );
   await connectInLine(hosts, ears);
   const { gossip } = hosts[0]!.overlay;
-  await gossip.publish(TOPIC, Buffer.from('ok'));
-  await eventually(() => ears[1]!.heard.length === 1);
+  // Long good conduct is no credit for what comes then.
+  for (let index = 0; index < 50; index += 1) await gossip.publish(TOPIC, Buffer.from('ok'));
+  await eventually(() => ears[1]!.heard.length === 50);
   for (let index = 0; index < 10; index += 1) await gossip.publish(TOPIC, Buffer.from(`bad ${index}`));
-  ears[1]!.isWarm = false;
-  // The score is worked out anew every second.
+  // Who has been good is listened to for another second.
   await expect
     .poll(
       async () => {
@@ -136,6 +139,30 @@ test('a validator that throws blames nobody, and is logged', async () => {
   await eventually(() => ears[1]!.heard.length === 1);
   expect(ears[1]!.heard).toEqual([`${self} after`]);
   expect(hosts[1]!.log.filter(({ level }) => level === 'error')).toHaveLength(1);
+});
+
+test('nothing is kept of peers that have gone, even if they went while their streams were opened', () => {
+  const peers = new Map([
+    ['gone', 'id of gone'],
+    ['here', 'id of here'],
+  ]);
+  const left: unknown[] = [];
+  const service = {
+    addEventListener: () => undefined,
+    peers,
+    streamsInbound: new Map([['here', 1]]),
+    streamsOutbound: new Map([
+      ['late', 1],
+      ['here', 1],
+      ['gone', 1],
+    ]),
+    onPeerDisconnected: (id: string) => left.push(id),
+  };
+  const gossip = new Libp2pGossip(service as unknown as GossipSub, silentLogger);
+  gossip.forgetGone((peer) => peer === 'here');
+  expect(left).toEqual(['id of gone']);
+  expect([...service.streamsOutbound.keys()]).toEqual(['here']);
+  expect([...service.streamsInbound.keys()]).toEqual(['here']);
 });
 
 test('messages have a limit; topics are left', async () => {
