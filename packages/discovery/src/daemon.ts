@@ -115,13 +115,15 @@ export class DiscoveryDaemon {
         recordBuilder: () => ownRecord(context, context.constants.heartbeatRecordTtlMs),
       }),
     });
-    this.lookup = new PeerLookup(context, { pool: this.pool });
-    this.search = new SearchClient(context, { pool: this.pool });
     this.#topic = new NodeSearchTopic(context);
     const wired = settings.roles.indexer ? this.#wireIndexer(options.seenPeers) : undefined;
     this.indexer = wired?.parts;
     this.gate = wired?.gate ?? new AdmissionGate(context, { pool: this.pool });
     this.#servers = wired?.servers ?? [];
+    // A process with both roles finds the nodes that it indexes itself, too.
+    const { agent, referenced } = this.indexer ?? {};
+    this.lookup = new PeerLookup(context, { pool: this.pool, ...(agent && { table: agent.table }) });
+    this.search = new SearchClient(context, { pool: this.pool, ...(referenced && { referenced }) });
   }
 
   get did(): string {

@@ -134,6 +134,22 @@ describe('DiscoveryDaemon', () => {
     }
   });
 
+  it('a lone process with both roles finds the nodes that it indexes', async () => {
+    const lone = await daemons.started({ name: 'lone', roles: BOTH });
+    const node = await daemons.started({ name: 'guest', indexerAddresses: [daemons.seedOf(lone)] });
+    await daemons.pass(30_000);
+    const names: string[] = [];
+    const searching = (async () => {
+      for await (const hit of lone.search.search('user', 'guest')) names.push(hit.name);
+    })();
+    await daemons.pass(8_000);
+    await searching;
+    expect(names).toEqual(['guest']);
+    const lookup = lone.lookup.getPeerRecord(node.context.self);
+    await daemons.pass(1_000);
+    expect((await lookup).name).toBe('guest');
+  });
+
   it('registers no handler before the host and the DHT run (DEF-76, DEF-92)', async () => {
     const daemon = daemons.make({ roles: INDEXER });
     const { overlay } = daemon.context;
