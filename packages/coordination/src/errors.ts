@@ -34,6 +34,7 @@ export const coordinationErrors = defineErrors({
   },
   CASCADE_EXHAUSTED: { summary: 'No node has the object and none could be made to pull it.' },
   FALLBACK_DECLINED: { summary: 'Going to the origin directly was declined; `details.reason` says why.' },
+  MANIFEST_MALFORMED: { summary: 'The object is no JSON manifest of an image or an index.' },
   PREFETCH_INVALID: { summary: 'Children can only be asked for with a registry and a repository.' },
   PREFETCH_PARTIAL: { summary: 'Some of the nodes could not be asked to pull the children.' },
   WARM_PATH_EXHAUSTED: { summary: 'Nobody who has the object could be reached in time.' },

@@ -12,6 +12,8 @@ export interface CoordinationEvents {
     readonly outcome: string;
     readonly ms: number;
   };
+  /** A probe made a cold start unnecessary: rule 2 (somebody has it, unknown to discovery) or rule 3 (somebody pulls it). */
+  'coldstart.probe-hit': { readonly digest: Digest; readonly kind: ObjectKind; readonly rule: 2 | 3 };
   'coldstart.expanded': { readonly reason: 'all_unreachable' | 'degraded_health' | 'unhealthy_health' };
   'coldstart.takeover': { readonly digest: Digest; readonly kind: ObjectKind; readonly node: string };
   'coldstart.repull': { readonly digest: Digest; readonly kind: ObjectKind };
@@ -27,6 +29,17 @@ export interface CoordinationEvents {
   'coord.declined': { readonly digest: Digest };
   'coord.stream-error': { readonly reason: string };
   'coord.storage-unavailable': Record<string, never>;
+  'prefetch.sent': {
+    readonly manifest: Digest;
+    readonly digests: number;
+    readonly pullers: number;
+    readonly failedGroups: number;
+  };
+  'prefetch.dropped': { readonly manifest: Digest };
+  'fallback.passed': { readonly digest: Digest; readonly kind: ObjectKind };
+  'fallback.declined': { readonly digest: Digest; readonly reason: string };
+  'negative.entered': { readonly failureClass: FailureClass };
+  'negative.hit': { readonly failureClass: FailureClass };
   'origin.started': { readonly digest: Digest; readonly kind: ObjectKind };
   'origin.succeeded': {
     readonly digest: Digest;
