@@ -33,6 +33,10 @@ const MAX_WRITE_BUFFER = 32 * 1_048_576;
 export const PSK_MISMATCH_TEXT = 'the other side does not have the same pre-shared key';
 export const PSK_MISSING_TEXT = 'the other side uses no pre-shared key';
 
+/** Other implementations just end the connection; it may have another cause, so that this is no more than a hint. */
+const PSK_SUSPECTED_TEXT =
+  'the connection ended right after the nonces, as it does when the pre-shared keys differ';
+
 /** How a connection showed that its other side lacks the key. */
 export interface PskMismatch {
   readonly direction: 'inbound' | 'outbound';
@@ -199,7 +203,9 @@ class ProtectedStream extends AbstractMessageStream {
 
   #onClose(event: StreamCloseEvent): void {
     this.#ready.reject(event.error ?? new Error('the connection was closed before it was set up'));
-    if (event.error === undefined || event.error === null) this.onTransportClosed();
+    const isInDoubt = this.direction === 'outbound' && this.#inbound !== undefined && this.#checked === 0;
+    if (isInDoubt && this.status === 'open') this.abort(new Error(PSK_SUSPECTED_TEXT));
+    else if (event.error === undefined || event.error === null) this.onTransportClosed();
     else if (event.local === true) this.abort(event.error);
     else this.onRemoteReset();
   }
