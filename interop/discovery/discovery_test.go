@@ -14,9 +14,10 @@ import (
 
 func startIndexer(t *testing.T, psk pnet.PSK, seeds ...peer.AddrInfo) *indexer.Indexer {
 	t.Helper()
+	times := indexer.ScaledTimes(1)
+	times.SearchIdle, times.Advertise = 600*time.Millisecond, 3*time.Second
 	x, err := indexer.Start(indexer.Options{
-		Key: node.NewKey(), PSK: psk, Listen: "/ip4/127.0.0.1/tcp/0", Seeds: seeds, MaxNodes: 500,
-		SearchIdle: 600 * time.Millisecond, Advertise: 3 * time.Second,
+		Key: node.NewKey(), PSK: psk, Listen: "/ip4/127.0.0.1/tcp/0", Seeds: seeds, MaxNodes: 500, Times: times,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +32,7 @@ func TestPeerAgainstIndexer(t *testing.T) {
 	psk := node.RandomPSK()
 	first := startIndexer(t, psk)
 	second := startIndexer(t, psk, first.AddrInfo())
-	known, err := companion("go-companion", psk, first.AddrInfo(), func(string, map[string]any) {})
+	known, err := companion("go-companion", psk, first.AddrInfo(), 1, func(string, map[string]any) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,12 +51,11 @@ func runIndexer(args []string) (exit int, err error) {
 	seed := flags.String("key-seed", "", "seed of the identity, hexadecimal; default: a new one")
 	maxNodes := flags.Int("max-nodes", 500, "slots")
 	companions := flags.Int("companions", 0, "number of nodes to run beside, which heartbeat this indexer and serve as its witnesses")
+	scale := flags.Float64("time-scale", 1, "what the durations of the protocol are multiplied with, as TIME_SCALE of the others")
 	if err := flags.Parse(args); err != nil {
 		return 0, err
 	}
-	options := indexer.Options{
-		Listen: *listen, MaxNodes: *maxNodes, SearchIdle: 5 * time.Second, Advertise: time.Minute,
-	}
+	options := indexer.Options{Listen: *listen, MaxNodes: *maxNodes, Times: indexer.ScaledTimes(*scale)}
 	if options.PSK, err = pskFlag(*pskFile); err != nil {
 		return 0, err
 	}
@@ -75,7 +74,7 @@ func runIndexer(args []string) (exit int, err error) {
 	defer x.Close()
 	for i := range *companions {
 		name := fmt.Sprintf("go-companion-%d", i+1)
-		c, err := companion(name, options.PSK, x.AddrInfo(), events.write(name))
+		c, err := companion(name, options.PSK, x.AddrInfo(), *scale, events.write(name))
 		if err != nil {
 			return 0, err
 		}
@@ -110,9 +109,11 @@ func identity(seed string) (crypto.PrivKey, error) {
 
 // companion is an honest node that heartbeats the indexer, and has it as its
 // referent, until it is closed.
-func companion(name string, psk pnet.PSK, indexer peer.AddrInfo, observe func(string, map[string]any)) (*node.Node, error) {
+func companion(name string, psk pnet.PSK, indexer peer.AddrInfo, scale float64, observe func(string, map[string]any)) (*node.Node, error) {
+	seconds := func(n float64) time.Duration { return time.Duration(n * scale * float64(time.Second)) }
 	n, err := node.Start(node.Options{
-		Key: node.NewKey(), PSK: psk, Name: name, Mode: dht.ModeClient, Seeds: []peer.AddrInfo{indexer}, Observe: observe,
+		Key: node.NewKey(), PSK: psk, Name: name, Mode: dht.ModeClient, Seeds: []peer.AddrInfo{indexer},
+		RecordTTL: seconds(120), Observe: observe,
 	})
 	if err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func companion(name string, psk pnet.PSK, indexer peer.AddrInfo, observe func(st
 		return nil, err
 	}
 	go func() {
-		tick := time.NewTicker(20 * time.Second)
+		tick := time.NewTicker(seconds(20))
 		defer tick.Stop()
 		for {
 			select {

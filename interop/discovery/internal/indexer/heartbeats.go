@@ -128,11 +128,11 @@ func (x *Indexer) register(remote peer.ID, hb wire.Heartbeat, now time.Time) (af
 		h = &heartbeat{}
 		x.nodes[remote] = h
 	}
-	h.lastSeen, h.expiry, h.referent = now, now.Add(heartbeatExpiry), hb.Referent
+	h.lastSeen, h.expiry, h.referent = now, now.Add(x.options.Times.HeartbeatExpiry), hb.Referent
 	if verified != nil {
 		h.record = verified
 	}
-	shouldPut := verified != nil && now.Sub(h.lastPut) > republishMin
+	shouldPut := verified != nil && now.Sub(h.lastPut) > x.options.Times.RepublishMin
 	if shouldPut {
 		h.lastPut = now
 	}

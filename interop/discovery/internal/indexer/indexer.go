@@ -25,11 +25,9 @@ import (
 )
 
 const (
-	heartbeatExpiry = 2 * time.Minute
 	streamIdle      = 2 * time.Minute
 	requestDeadline = 5 * time.Second
 	putDeadline     = 10 * time.Second
-	republishMin    = 50 * time.Second
 	maxWitnesses    = 3
 	maxSuggestions  = 10
 )
@@ -41,11 +39,27 @@ type Options struct {
 	Listen   string
 	Seeds    []peer.AddrInfo
 	MaxNodes int
-	// SearchIdle ends a search for which nothing has come for so long.
-	SearchIdle time.Duration
-	// Advertise is the time between two announcements in the DHT.
-	Advertise time.Duration
-	Observe   func(event string, fields map[string]any)
+	Times    Times
+	Observe  func(event string, fields map[string]any)
+}
+
+// Times are the durations of section 6 that an overlay for tests may shorten.
+type Times struct {
+	Tick            time.Duration // between two heartbeats to other indexers
+	HeartbeatExpiry time.Duration
+	RepublishMin    time.Duration // between two puts of one node's record
+	Advertise       time.Duration // between two announcements in the DHT
+	RecordTTL       time.Duration // of the indexer's record
+	SearchIdle      time.Duration // ends a search for which nothing has come
+}
+
+// ScaledTimes are those of the specification, multiplied.
+func ScaledTimes(scale float64) Times {
+	seconds := func(n float64) time.Duration { return time.Duration(n * scale * float64(time.Second)) }
+	return Times{
+		Tick: seconds(20), HeartbeatExpiry: seconds(120), RepublishMin: seconds(50), Advertise: seconds(60),
+		RecordTTL: seconds(180), SearchIdle: seconds(5),
+	}
 }
 
 // heartbeat is the live record of a node.
@@ -157,7 +171,7 @@ func (x *Indexer) keepConnected(seed peer.AddrInfo) {
 			}
 		}
 		x.observe("beat", map[string]any{"to": seed.ID.String(), "ok": err == nil, "error": text(err)})
-		if !x.pause(20 * time.Second) {
+		if !x.pause(x.options.Times.Tick) {
 			return
 		}
 	}
@@ -169,7 +183,7 @@ func (x *Indexer) advertise() {
 	for {
 		wait := time.Second
 		if x.DHT.RoutingTable().Size() > 0 {
-			wait = x.options.Advertise
+			wait = x.options.Times.Advertise
 			ctx, cancel := context.WithTimeout(x.ctx, 30*time.Second)
 			err := x.DHT.Provide(ctx, record.IndexersCID(), true)
 			cancel()
@@ -185,7 +199,7 @@ func (x *Indexer) advertise() {
 func (x *Indexer) putRecord() {
 	now := time.Now()
 	r := record.Indexer{
-		Capacity: x.options.MaxNodes, BornAt: record.FormatTime(x.bornAt), ExpiresAt: record.FormatTime(now.Add(3 * time.Minute)),
+		Capacity: x.options.MaxNodes, BornAt: record.FormatTime(x.bornAt), ExpiresAt: record.FormatTime(now.Add(x.options.Times.RecordTTL)),
 		Multiaddrs: []string{}, Peers: []string{},
 	}
 	for _, address := range x.Host.Addrs() {

@@ -97,7 +97,7 @@ func (x *Indexer) forward(s network.Stream, frames *wire.Decoder, answers <-chan
 			if wire.Write(s, result) != nil {
 				return
 			}
-		case <-time.After(x.options.SearchIdle):
+		case <-time.After(x.options.Times.SearchIdle):
 			return
 		case err := <-cancelled:
 			if err == nil || errors.Is(err, wire.ErrMalformed) {

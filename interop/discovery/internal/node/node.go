@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ import (
 const (
 	readDeadline    = 5 * time.Second
 	probeDeadline   = 10 * time.Second
-	recordTTL       = 2 * time.Minute
+	defaultTTL      = 2 * time.Minute
 	connectDeadline = 10 * time.Second
 )
 
@@ -35,6 +36,8 @@ type Options struct {
 	Listen string // multiaddr; empty: any port of 127.0.0.1
 	Mode   dht.ModeOpt
 	Seeds  []peer.AddrInfo
+	// RecordTTL is the life of the node's records; 0: two minutes.
+	RecordTTL time.Duration
 	// Observe is told what others ask of the node; may be nil.
 	Observe func(event string, fields map[string]any)
 }
@@ -54,6 +57,7 @@ type Node struct {
 	Key    crypto.PrivKey
 	Name   string
 
+	ttl     time.Duration
 	observe func(event string, fields map[string]any)
 	closed  <-chan struct{}
 	cancel  context.CancelFunc
@@ -64,7 +68,7 @@ type Node struct {
 // Start makes a node. It ends with Close.
 func Start(o Options) (_ *Node, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &Node{Key: o.Key, Name: o.Name, observe: o.Observe, closed: ctx.Done(), cancel: cancel, views: map[peer.ID]View{}}
+	n := &Node{Key: o.Key, Name: o.Name, ttl: cmp.Or(o.RecordTTL, defaultTTL), observe: o.Observe, closed: ctx.Done(), cancel: cancel, views: map[peer.ID]View{}}
 	if n.observe == nil {
 		n.observe = func(string, map[string]any) {}
 	}
@@ -118,7 +122,7 @@ func (n *Node) Connect(to peer.AddrInfo) error {
 func (n *Node) AddrInfo() peer.AddrInfo { return peer.AddrInfo{ID: n.ID(), Addrs: n.Host.Addrs()} }
 
 // Record is a fresh record of the node.
-func (n *Node) Record() record.Peer { return n.RecordUntil(time.Now().Add(recordTTL)) }
+func (n *Node) Record() record.Peer { return n.RecordUntil(time.Now().Add(n.ttl)) }
 
 // RecordUntil is a record of the node with this expiry.
 func (n *Node) RecordUntil(expiry time.Time) record.Peer {

@@ -11,6 +11,9 @@ import { drive, go, GoIndexer, hasGo } from './go-programs.ts';
  * Without Go this is left out, unless MUSTER_REQUIRE_PROGRAMS=1 says that the machine must have it.
  */
 
+/** The fleet's time scale: records that live longer than its limits are refused. */
+const SCALED = ['-time-scale', '0.1'];
+
 describe.runIf(hasGo())('overlay of two languages', () => {
   const folder = temporaryFolder();
   let programs = '';
@@ -56,7 +59,13 @@ describe.runIf(hasGo())('overlay of two languages', () => {
 
   it('heartbeats, publishes, verifies, gets and searches with a Go indexer', async () => {
     await using fleet = await Fleet.make(folder.path('node'));
-    await using indexer = await GoIndexer.start(program, ['-psk', fleet.pskPath, '-companions', '2']);
+    await using indexer = await GoIndexer.start(program, [
+      '-psk',
+      fleet.pskPath,
+      '-companions',
+      '2',
+      ...SCALED,
+    ]);
     const node = await fleet.start('alpha', { seeds: [indexer], flags: ['--max-indexer=1'] });
     await node.isReady();
     expect(await node.healthy()).toEqual([indexer.peerId]);
@@ -84,7 +93,13 @@ describe.runIf(hasGo())('overlay of two languages', () => {
 
   it('shares topic and DHT with a Go indexer', async () => {
     await using fleet = await Fleet.make(folder.path('mixed'));
-    await using indexer = await GoIndexer.start(program, ['-psk', fleet.pskPath, '-companions', '1']);
+    await using indexer = await GoIndexer.start(program, [
+      '-psk',
+      fleet.pskPath,
+      '-companions',
+      '1',
+      ...SCALED,
+    ]);
     const hub = await fleet.start('hub', { mode: 'indexer', seeds: [indexer] });
     const alpha = await fleet.start('alpha', { seeds: [indexer], flags: ['--max-indexer=1'] });
     const bravo = await fleet.start('bravo', { seeds: [hub], flags: ['--max-indexer=1'] });
