@@ -40,3 +40,27 @@ export {
   NegativeCache,
 } from './negative-cache/negative-cache.ts';
 export type { NegativeCacheOptions } from './negative-cache/negative-cache.ts';
+export {
+  cidBytesOf,
+  cidTextOf,
+  digestBytes,
+  digestOf,
+  digestOfHash,
+  kadKeyOf,
+  multihashOf,
+  normalizePeerId,
+  selfTestDigest,
+} from './content-key.ts';
+export { CoordClient, hasPartialResults } from './rpc/coord-client.ts';
+export type { CoordClientOptions, CoordClientParts, ErrorWithPartial } from './rpc/coord-client.ts';
+export {
+  CoordServer,
+  DEFAULT_MAX_CONCURRENT_STREAMS,
+  DEFAULT_STREAM_TIMEOUT_MS,
+} from './rpc/coord-server.ts';
+export type { CoordServerOptions, CoordServerParts } from './rpc/coord-server.ts';
+export type { CoordHooks } from './rpc/hooks.ts';
+export { decodeEnvelope, encodeEnvelope } from './wire/envelope.ts';
+export type { Envelope } from './wire/envelope.ts';
+export { encodeFrame, FrameReader, MAX_MESSAGE_BYTES } from './wire/frame.ts';
+export { MAX_DIGESTS, PROTOCOL_ID, PROTOCOL_ID_1_1 } from './wire/messages.ts';

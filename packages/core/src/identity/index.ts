@@ -1,4 +1,5 @@
 export { createKeyFile, readKeyFile, readOrCreateKeyFile } from './adapters/key-file.ts';
+export { decodeBase58, encodeBase58 } from './base58.ts';
 export { actingNodeField, challengeFor, challenges, enrollmentCommitment } from './challenges.ts';
 export type { RequestFields } from './challenges.ts';
 export { identityErrors } from './errors.ts';
