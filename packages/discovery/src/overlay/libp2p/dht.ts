@@ -9,7 +9,6 @@
 import type { Libp2p, PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface';
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht';
 import type { KadDHT, KadDHTComponents, QueryEvent } from '@libp2p/kad-dht';
-import { peerIdFromString } from '@libp2p/peer-id';
 import type { TimerHandle, Timers } from '@muster/core';
 import { CID } from 'multiformats/cid';
 import { discoveryErrors } from '../../errors.ts';
@@ -19,6 +18,7 @@ import type { Deadline, Dht, DhtNamespace } from '../overlay.ts';
 import type { GuardedDatastore, NamespaceRules } from './datastore.ts';
 import { raceAbort, startDeadline } from './deadline.ts';
 import type { HostServices } from './host.ts';
+import { parsePeer } from './parts.ts';
 
 /** Multihash code of SHA2-256: providers of other hashes are never found. */
 const SHA2_256 = 0x12;
@@ -209,7 +209,8 @@ export class Libp2pDht implements Dht {
 
   async findPeer(peer: PeerId, deadline: Deadline): Promise<AddrInfo | undefined> {
     const service = this.#started();
-    const id = peerIdFromString(peer);
+    const id = parsePeer(peer);
+    if (id === undefined) return undefined;
     let result: AddrInfo | undefined;
     await this.#bounded(deadline, 'search for a peer', async (signal) => {
       for (const useCache of [true, false]) {

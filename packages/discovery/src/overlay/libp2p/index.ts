@@ -1,2 +1,2 @@
 export { createLibp2pOverlay } from './libp2p-overlay.ts';
-export type { Libp2pOverlayOptions } from './libp2p-overlay.ts';
+export type { Libp2pOverlayOptions } from './parts.ts';

@@ -8,20 +8,8 @@
 
 import type { Connection, Libp2p, PeerInfo, Stream } from '@libp2p/interface';
 import { KEEP_ALIVE } from '@libp2p/interface';
-import { peerIdFromCID, peerIdFromString } from '@libp2p/peer-id';
-import {
-  type Clock,
-  type Logger,
-  LogSampler,
-  type Random,
-  type TimerHandle,
-  type Timers,
-} from '@muster/core';
-import type { Identity } from '@muster/core/identity';
-import type { DiscoveryConstants } from '../../constants.ts';
-import { CID } from 'multiformats/cid';
+import type { Logger, TimerHandle, Timers } from '@muster/core';
 import { discoveryErrors } from '../../errors.ts';
-import { usableAddresses } from '../../wire/addresses.ts';
 import type { AddrInfo, PeerId } from '../../wire/messages.ts';
 import { PROTOCOLS } from '../../wire/protocols.ts';
 import type {
@@ -34,7 +22,6 @@ import type {
   RemotePeer,
   StreamHandler,
 } from '../overlay.ts';
-import { GuardedDatastore, NamespaceRules } from './datastore.ts';
 import { startDeadline } from './deadline.ts';
 import { Libp2pDht } from './dht.ts';
 import { connectTo, openStream } from './dialling.ts';
@@ -48,7 +35,14 @@ import {
   MAX_INBOUND_STREAMS,
   MAX_OUTBOUND_STREAMS,
 } from './host.ts';
-import type { PskMismatch } from './protector.ts';
+import {
+  keptPeers,
+  type Libp2pOverlayOptions,
+  parsePeer,
+  partsOf,
+  type SharedParts,
+  usableOf,
+} from './parts.ts';
 
 /** Our tag on peers that are kept; libp2p dials those again that it loses. */
 const TAG = `${KEEP_ALIVE}-muster`;
@@ -58,25 +52,6 @@ const MAX_DISCOVERED = 1_024;
 const MAX_ADDRESSES = 16;
 /** How often what has gone is cleared away. */
 const SWEEP_MS = 10_000;
-
-export interface Libp2pOverlayOptions {
-  readonly identity: Identity;
-  /** 32 bytes. */
-  readonly psk: Uint8Array;
-  /** Multiaddrs to listen on, without `/p2p`; port 0 takes a free one. */
-  readonly listen: readonly string[];
-  /** Further multiaddrs to hand out, without `/p2p`. @default none */
-  readonly announce?: readonly string[];
-  /** Hand out loopback addresses, too; for fleets on one host. @default false */
-  readonly allowLoopback?: boolean;
-  /** At least the slots of an indexer and 200 more (4.3). @default 700 */
-  readonly maxConnections?: number;
-  readonly constants: Pick<DiscoveryConstants, 'echoMaxBytes' | 'bandwidthProbeMs'>;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  readonly logger: Logger;
-}
 
 /** Makes an overlay that has not been started: nothing listens yet. Rejects OVERLAY_START_FAILED. */
 export async function createLibp2pOverlay(options: Libp2pOverlayOptions): Promise<Overlay> {
@@ -99,42 +74,6 @@ export async function createLibp2pOverlay(options: Libp2pOverlayOptions): Promis
   } catch (error) {
     throw discoveryErrors.create('OVERLAY_START_FAILED', 'the host could not be made', { cause: error });
   }
-}
-
-/** What the host and the overlay share. */
-interface SharedParts {
-  readonly rules: NamespaceRules;
-  readonly datastore: GuardedDatastore;
-  /** Peers that must not be forgotten: connected, protected, ourselves. */
-  readonly kept: { has: (peerKey: string) => boolean };
-  readonly discovered: Map<PeerId, PeerInfo['multiaddrs']>;
-  isRefused: (peer: PeerId) => boolean;
-  readonly onPskMismatch: (mismatch: PskMismatch) => void;
-}
-
-function partsOf(options: Libp2pOverlayOptions): SharedParts {
-  const rules = new NamespaceRules();
-  const kept = { has: (_peerKey: string): boolean => true };
-  const sampler = new LogSampler();
-  return {
-    rules,
-    kept,
-    datastore: new GuardedDatastore(rules, (peerKey) => kept.has(peerKey)),
-    discovered: new Map(),
-    isRefused: () => false,
-    onPskMismatch: ({ direction, address, reason }) => {
-      const [, , from = address] = address.split('/');
-      const occurrences = sampler.admit(`${direction} ${from}`);
-      if (occurrences === undefined) return;
-      options.logger.warn({ code: 'PSK_MISMATCH', direction, address, occurrences }, reason);
-    },
-  };
-}
-
-/** The addresses of our own that others may use, announced ones first. */
-function usableOf(addresses: readonly string[], options: Libp2pOverlayOptions): string[] {
-  const bare = addresses.map((address) => address.split('/p2p/')[0] as string);
-  return usableAddresses(bare, { allowLoopback: options.allowLoopback ?? false });
 }
 
 class Libp2pOverlay implements Overlay {
@@ -302,7 +241,8 @@ class Libp2pOverlay implements Overlay {
   }
 
   #connectionsWith(peer: PeerId): Connection[] {
-    return this.#libp2p.getConnections(peerIdFromString(peer));
+    const id = parsePeer(peer);
+    return id === undefined ? [] : this.#libp2p.getConnections(id);
   }
 
   #register(protocol: string, handler: (stream: Stream, connection: Connection) => void): void {
@@ -356,8 +296,10 @@ class Libp2pOverlay implements Overlay {
   }
 
   #tag(peer: PeerId, isProtected: boolean): void {
+    const id = parsePeer(peer);
+    if (id === undefined) return;
     const tags = { [TAG]: isProtected ? { value: TAG_VALUE } : undefined };
-    this.#libp2p.peerStore.merge(peerIdFromString(peer), { tags }).catch((error: unknown) => {
+    this.#libp2p.peerStore.merge(id, { tags }).catch((error: unknown) => {
       this.#logger.error({ peer, error }, 'a peer could not be tagged');
     });
   }
@@ -365,8 +307,8 @@ class Libp2pOverlay implements Overlay {
   /** Whoever has tagged the peer to be kept alive would have it dialled again. */
   async #forgetTags(peer: PeerId): Promise<void> {
     this.#protected.delete(peer);
-    const id = peerIdFromString(peer);
-    if (!(await this.#libp2p.peerStore.has(id))) return;
+    const id = parsePeer(peer);
+    if (id === undefined || !(await this.#libp2p.peerStore.has(id))) return;
     const { tags } = await this.#libp2p.peerStore.get(id);
     const none = [...tags.keys()].map((name) => [name, undefined] as const);
     await this.#libp2p.peerStore.merge(id, { tags: Object.fromEntries(none) });
@@ -386,16 +328,4 @@ class Libp2pOverlay implements Overlay {
 
 function isOpen(connection: Connection): boolean {
   return connection.status === 'open';
-}
-
-function keptPeers(
-  libp2p: Libp2p,
-  self: PeerId,
-  isProtected: ReadonlySet<PeerId>,
-): (peerKey: string) => boolean {
-  return (peerKey) => {
-    const peer = peerIdFromCID(CID.parse(peerKey));
-    const text = peer.toString();
-    return text === self || isProtected.has(text) || libp2p.getConnections(peer).length > 0;
-  };
 }

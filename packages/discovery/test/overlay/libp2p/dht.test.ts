@@ -64,6 +64,7 @@ test('five members store, find, provide and locate one another over private addr
   expect(found.find(({ ID }) => ID === hosts[1]!.overlay.self)?.Addrs).toEqual(hosts[1]!.info.Addrs);
   expect(await node.overlay.dht.findPeer(hosts[3]!.overlay.self, SOON)).toEqual(hosts[3]!.info);
   expect(await textAt(node, '/node/unknown')).toBeUndefined();
+  expect(await node.overlay.dht.findPeer('nobody', SOON)).toBeUndefined();
 });
 
 test('a put of something older fails, and changes nothing anywhere', async () => {

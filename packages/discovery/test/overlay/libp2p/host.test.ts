@@ -126,6 +126,9 @@ test('dials that cannot work say why', async () => {
   await expect(overlay.open({ ID: 'nobody', Addrs: [nobody] }, P, SOON)).rejects.toMatchObject({
     code: 'DIAL_FAILED',
   });
+  expect(overlay.isConnected('nobody')).toBe(false);
+  await overlay.disconnect('nobody');
+  overlay.protect('nobody', true);
   const silent = await listen(() => undefined);
   await expect(overlay.open({ ID, Addrs: [silent] }, P, { timeoutMs: 100 })).rejects.toMatchObject({
     code: 'STREAM_TIMEOUT',

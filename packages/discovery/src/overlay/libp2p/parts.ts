@@ -1,0 +1,87 @@
+import type { Libp2p, PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface';
+import { peerIdFromCID, peerIdFromString } from '@libp2p/peer-id';
+import { type Clock, type Logger, LogSampler, type Random, type Timers } from '@muster/core';
+import type { Identity } from '@muster/core/identity';
+import { CID } from 'multiformats/cid';
+import type { DiscoveryConstants } from '../../constants.ts';
+import { usableAddresses } from '../../wire/addresses.ts';
+import type { PeerId } from '../../wire/messages.ts';
+import { GuardedDatastore, NamespaceRules } from './datastore.ts';
+import type { PskMismatch } from './protector.ts';
+
+export interface Libp2pOverlayOptions {
+  readonly identity: Identity;
+  /** 32 bytes. */
+  readonly psk: Uint8Array;
+  /** Multiaddrs to listen on, without `/p2p`; port 0 takes a free one. */
+  readonly listen: readonly string[];
+  /** Further multiaddrs to hand out, without `/p2p`. @default none */
+  readonly announce?: readonly string[];
+  /** Hand out loopback addresses, too; for fleets on one host. @default false */
+  readonly allowLoopback?: boolean;
+  /** At least the slots of an indexer and 200 more (4.3). @default 700 */
+  readonly maxConnections?: number;
+  readonly constants: Pick<DiscoveryConstants, 'echoMaxBytes' | 'bandwidthProbeMs'>;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** What the host and the overlay share. */
+export interface SharedParts {
+  readonly rules: NamespaceRules;
+  readonly datastore: GuardedDatastore;
+  /** Peers that must not be forgotten: connected, protected, ourselves. */
+  readonly kept: { has: (peerKey: string) => boolean };
+  readonly discovered: Map<PeerId, PeerInfo['multiaddrs']>;
+  isRefused: (peer: PeerId) => boolean;
+  readonly onPskMismatch: (mismatch: PskMismatch) => void;
+}
+
+export function partsOf(options: Libp2pOverlayOptions): SharedParts {
+  const rules = new NamespaceRules();
+  const kept = { has: (_peerKey: string): boolean => true };
+  const sampler = new LogSampler();
+  return {
+    rules,
+    kept,
+    datastore: new GuardedDatastore(rules, (peerKey) => kept.has(peerKey)),
+    discovered: new Map(),
+    isRefused: () => false,
+    onPskMismatch: ({ direction, address, reason }) => {
+      const [, , from = address] = address.split('/');
+      const occurrences = sampler.admit(`${direction} ${from}`);
+      if (occurrences === undefined) return;
+      options.logger.warn({ code: 'PSK_MISMATCH', direction, address, occurrences }, reason);
+    },
+  };
+}
+
+/** The addresses of our own that others may use, announced ones first. */
+export function usableOf(addresses: readonly string[], options: Libp2pOverlayOptions): string[] {
+  const bare = addresses.map((address) => address.split('/p2p/')[0] as string);
+  return usableAddresses(bare, { allowLoopback: options.allowLoopback ?? false });
+}
+
+/** The library's form of a peer id; undefined for texts that are none, which strangers may send. */
+export function parsePeer(peer: PeerId): Libp2pPeerId | undefined {
+  try {
+    return peerIdFromString(peer);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the store has to keep what it knows of a peer (by its key): connected, protected, or ourselves. */
+export function keptPeers(
+  libp2p: Libp2p,
+  self: PeerId,
+  isProtected: ReadonlySet<PeerId>,
+): (peerKey: string) => boolean {
+  return (peerKey) => {
+    const peer = peerIdFromCID(CID.parse(peerKey));
+    const text = peer.toString();
+    return text === self || isProtected.has(text) || libp2p.getConnections(peer).length > 0;
+  };
+}
