@@ -241,7 +241,7 @@ export class SimDht implements Dht {
     const { network } = this.#overlay;
     if (!network.isReachable(this.#overlay, server) || server.dht.mode !== 'server') return undefined;
     const isConnected = this.#overlay.isConnected(server.self);
-    if (!isConnected && server.refuses(this.#overlay.self)) return undefined;
+    if (!isConnected && this.#isBarred(server)) return undefined;
     const reply = PEER_BYTES * Math.min(K, server.dht.#table.size) + 20;
     const theirs = server.counters.of(DHT_PROTOCOL);
     theirs.framesIn += 1;
@@ -258,6 +258,11 @@ export class SimDht implements Dht {
     return isConnected ? roundTrip : roundTrip * (1 + DIAL_ROUND_TRIPS);
   }
 
+  /** Whether one of the two refuses connections with the other. */
+  #isBarred(server: SimOverlay): boolean {
+    return server.refuses(this.#overlay.self) || this.#overlay.refuses(server.self);
+  }
+
   #costOfSilence(server: SimOverlay): number {
     const { network } = this.#overlay;
     const answersNo =
@@ -272,7 +277,7 @@ export class SimDht implements Dht {
     for (const { server } of lookup.answers) {
       if (!this.#overlay.network.isReachable(this.#overlay, server) || server.dht.mode !== 'server') continue;
       this.#table.set(server.self, server);
-      if (!this.#overlay.isConnected(server.self) && !server.refuses(this.#overlay.self))
+      if (!this.#overlay.isConnected(server.self) && !this.#isBarred(server))
         this.#overlay.network.connect(this.#overlay, server);
     }
   }

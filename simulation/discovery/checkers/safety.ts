@@ -112,7 +112,8 @@ export class SafetyChecker {
     if (!frame.text.includes('"indexers_binded"')) return;
     const heartbeat = JSON.parse(frame.text) as Heartbeat;
     if (heartbeat.probe === true) return;
-    const key = `${frame.from} ${frame.to}`;
+    // A restarted process knows nothing of what it sent before.
+    const key = `${frame.from} ${sender.startedAt} ${frame.to}`;
     const times = this.#sent.get(key) ?? [];
     this.#sent.set(key, times);
     const last = times.at(-1);
