@@ -46,6 +46,23 @@ export interface MemberOptions {
 /** Bound of what must come about; the machine may be busy. */
 export const PATIENCE = { timeout: 90_000, interval: 200 };
 
+/** Whether a search by the node with this status endpoint finds the name; ends it as soon as it does. */
+export async function finds(status: string, name: string): Promise<boolean> {
+  const ending = new AbortController();
+  const response = await fetch(`http://${status}/search?name=${encodeURIComponent(name)}`, {
+    signal: ending.signal,
+  });
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (!text.includes(`"name":"${name}"`)) continue;
+    ending.abort();
+    return true;
+  }
+  return false;
+}
+
 /** A node or indexer as a process of its own. */
 export class Member implements AsyncDisposable {
   readonly process: Started;
