@@ -67,6 +67,12 @@ export class KnownPeers {
     return against < 2 || against <= verdicts.length - against;
   }
 
+  /** Whether it has agreed with what we see of an indexer other than this one. */
+  hasAgreedAbout(witness: PeerId, indexer: PeerId): boolean {
+    const verdicts = this.#peers.get(witness)?.verdicts ?? new Map<PeerId, boolean>();
+    return [...verdicts].some(([about, agrees]) => agrees && about !== indexer);
+  }
+
   /** All of them that pass, in random order; those that this indexer has not named to us come first. */
   candidates(about: PeerId, random: Random, accept: (peer: PeerId) => boolean): readonly AddrInfo[] {
     const own: AddrInfo[] = [];

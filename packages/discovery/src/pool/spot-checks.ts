@@ -5,7 +5,7 @@ import { parseTime } from '../wire/time.ts';
 import { askWitness } from './witness-client.ts';
 import type { PoolEntry } from './pool-entry.ts';
 import type { PoolState } from './pool-state.ts';
-import type { WitnessFindings } from './witness-rounds.ts';
+import type { Opinion, WitnessFindings, WitnessRounds } from './witness-rounds.ts';
 
 /** A record may claim this many peers more than the indexer has ever told us, or half as many again. */
 const PEERS_TOLERANCE = 5;
@@ -13,59 +13,85 @@ const PEERS_TOLERANCE = 5;
 const FILL_TOLERANCE = 0.25;
 /** Denials that wait for confirmation, of one indexer. */
 const MAX_DENIALS = 16;
+/** Peers asked in one check, and in one of an indexer that is under suspicion (24.5). */
+const ASKED = 1;
+const ASKED_WHEN_SUSPECT = 3;
+/**
+ * Weight of an invented peer in the hard evidence, as in the confidence (13.8): that other peers of the list are real
+ * does not make this one real.
+ */
+const INVENTED_WEIGHT = 3;
+
+interface Denial {
+  readonly peer: AddrInfo;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
 
 /**
  * Layer 2 (24.4): compares what an indexer publishes in its signed record with what its peers say, and with what it
  * tells us (DEF-48, DEF-49).
  *
- * Fault model. An honest record is up to some minutes old, and peers leave. So a peer that denies the connection only
- * counts when a record that was made long after its denial still lists it, and it still denies; and figures are only
- * compared with a record that was made while we were listening.
+ * Fault model. An honest record is up to some minutes old, peers leave, and peers lie. So a peer that denies the
+ * connection only counts when a record that was made long after its denial still lists it, it still denies, and it has
+ * told the truth about another indexer of ours; and figures are only compared with a record that was made while we were
+ * listening.
  */
 export class SpotChecks {
   readonly #state: PoolState;
   readonly #records: RecordDirectory;
   readonly #findings: WitnessFindings;
-  readonly #offered: (entry: PoolEntry) => readonly AddrInfo[];
+  readonly #witnesses: Pick<WitnessRounds, 'offered' | 'testify'>;
   readonly #running = new Set<PoolEntry>();
-  /** Who denied, and when (milliseconds since the epoch). */
-  readonly #denials = new WeakMap<PoolEntry, Map<PeerId, { readonly peer: AddrInfo; readonly at: number }>>();
+  /** Who has denied, and was not asked again yet. */
+  readonly #denials = new WeakMap<PoolEntry, Map<PeerId, Denial>>();
 
   constructor(
     state: PoolState,
     records: RecordDirectory,
-    options: WitnessFindings & { readonly offered: (entry: PoolEntry) => readonly AddrInfo[] },
+    findings: WitnessFindings,
+    witnesses: Pick<WitnessRounds, 'offered' | 'testify'>,
   ) {
     this.#state = state;
     this.#records = records;
-    this.#findings = options;
-    this.#offered = options.offered;
+    this.#findings = findings;
+    this.#witnesses = witnesses;
   }
 
   /** Starts a check, unless one runs. */
-  start(entry: PoolEntry): void {
+  start(entry: PoolEntry, isSuspect = false): void {
     if (this.#running.has(entry)) return;
     this.#running.add(entry);
     this.#state.run('spot check', async () => {
       try {
-        await this.#check(entry);
+        await this.#check(entry, isSuspect ? ASKED_WHEN_SUSPECT : ASKED);
       } finally {
         this.#running.delete(entry);
       }
     });
   }
 
-  async #check(entry: PoolEntry): Promise<void> {
+  async #check(entry: PoolEntry, asked: number): Promise<void> {
     const { context, directory } = this.#state;
     const record = await this.#records.indexerRecord(entry.peer, context.constants.spotCheckMs);
     if (!directory.holds(entry)) return;
     const madeAt = record === undefined ? undefined : this.#madeAt(record);
     if (record !== undefined && madeAt !== undefined) this.#compareFigures(entry, record, madeAt);
     const listed = new Set(record?.peers);
-    await Promise.all([
-      this.#checkMembership(entry, listed),
-      this.#confirmDenials(entry, listed, madeAt ?? -Infinity),
+    const denied = new Map(this.#denials.get(entry));
+    const [opinions] = await Promise.all([
+      Promise.all(this.#targets(entry, listed, asked).map((target) => this.#opinion(entry, target))),
+      this.#confirmDenials(entry, denied, listed, madeAt ?? -Infinity),
     ]);
+    if (!directory.holds(entry)) return;
+    const seen = opinions.map((opinion) => this.#takeMembership(entry, opinion, listed));
+    // Real peers prove nothing while others of the same list are in doubt.
+    if (seen.includes(true) && !seen.includes(false)) this.#count(entry, true);
+    // They have also said what they see of it.
+    this.#witnesses.testify(entry, opinions);
+    // Checked again as soon as it may be, until nothing is in doubt any more.
+    if ((this.#denials.get(entry)?.size ?? 0) > 0)
+      this.#findings.suspect(entry, 'listed peers do not know it');
   }
 
   /** When the record was made, in milliseconds since the epoch. */
@@ -89,26 +115,37 @@ export class SpotChecks {
     }
   }
 
-  async #checkMembership(entry: PoolEntry, listed: ReadonlySet<string>): Promise<void> {
-    const target = this.#target(entry, listed);
-    if (target === undefined) return;
-    const seen = await this.#ask(entry, target);
-    if (seen !== undefined) this.#state.known.noteVerdict(target.ID, entry.peer, seen);
-    if (seen === true) {
-      this.#denials.get(entry)?.delete(target.ID);
-      this.#count(entry, true);
-    } else if (seen === false && listed.has(peerHash(target.ID))) {
-      const denials = this.#denials.get(entry) ?? new Map();
-      this.#denials.set(entry, denials);
-      const { clock } = this.#state.context;
-      if (denials.size < MAX_DENIALS && !denials.has(target.ID))
-        denials.set(target.ID, { peer: target, at: clock.now() });
-      this.#findings.suspect(entry, 'a listed peer does not know it');
-    }
+  async #opinion(entry: PoolEntry, witness: AddrInfo): Promise<Opinion> {
+    const { spotCheckMs } = this.#state.context.constants;
+    const report = await askWitness(this.#state, witness, entry.peer, spotCheckMs);
+    const isNamed = this.#witnesses.offered(entry).some(({ ID }) => ID === witness.ID);
+    return { witness, report, isOwnChoice: !isNamed };
   }
 
-  /** A peer that the record lists and that somebody else told us of, else a listed one, else a witness it has named. */
-  #target(entry: PoolEntry, listed: ReadonlySet<string>): AddrInfo | undefined {
+  /** Whether the peer confirms that it is connected; undefined when its answer says nothing of the record. */
+  #takeMembership(
+    entry: PoolEntry,
+    { witness, report }: Opinion,
+    listed: ReadonlySet<string>,
+  ): boolean | undefined {
+    if (report === undefined) return undefined;
+    this.#state.known.noteVerdict(witness.ID, entry.peer, report.seen);
+    if (report.seen) {
+      this.#denials.get(entry)?.delete(witness.ID);
+      return true;
+    }
+    // Somebody whom the record does not list may well not know it.
+    if (!listed.has(peerHash(witness.ID))) return undefined;
+    const denials = this.#denials.get(entry) ?? new Map<PeerId, Denial>();
+    this.#denials.set(entry, denials);
+    if (denials.size < MAX_DENIALS) {
+      denials.set(witness.ID, { peer: witness, at: this.#state.context.clock.now() });
+    }
+    return false;
+  }
+
+  /** Listed peers, first those that somebody else told us of; without any, a witness that it has named. */
+  #targets(entry: PoolEntry, listed: ReadonlySet<string>, count: number): readonly AddrInfo[] {
     const { context, known } = this.#state;
     const denied = this.#denials.get(entry);
     const isFit = (peer: PeerId): boolean =>
@@ -116,36 +153,53 @@ export class SpotChecks {
       peer !== entry.peer &&
       denied?.has(peer) !== true &&
       !this.#state.isBlacklisted(peer);
-    const [own] = known.candidates(
+    const own = known.candidates(
       entry.peer,
       context.random,
       (peer) => isFit(peer) && known.isCredible(peer) && listed.has(peerHash(peer)),
     );
-    if (own !== undefined) return own;
-    const named = this.#offered(entry)
+    if (own.length > 0) return own.slice(0, count);
+    const named = this.#witnesses
+      .offered(entry)
       .filter(({ ID }) => isFit(ID))
       .map((witness) => this.#state.usable(witness))
       .filter((witness) => witness !== undefined);
-    return named.length === 0 ? undefined : named[context.random.integer(named.length)];
+    return named.length === 0 ? [] : named.slice(context.random.integer(named.length)).slice(0, 1);
   }
 
-  async #confirmDenials(entry: PoolEntry, listed: ReadonlySet<string>, madeAt: number): Promise<void> {
-    const denials = this.#denials.get(entry);
-    if (denials === undefined) return;
-    const { heartbeatExpiryMs } = this.#state.context.constants;
-    const ripe = [...denials.values()].filter(({ at }) => madeAt > at + heartbeatExpiryMs);
+  async #confirmDenials(
+    entry: PoolEntry,
+    denied: ReadonlyMap<PeerId, Denial>,
+    listed: ReadonlySet<string>,
+    madeAt: number,
+  ): Promise<void> {
+    const { known, context } = this.#state;
+    const { heartbeatExpiryMs } = context.constants;
+    const ripe = [...denied.values()].filter(({ at }) => madeAt > at + heartbeatExpiryMs);
     await Promise.all(
       ripe.map(async ({ peer }) => {
-        const seen = listed.has(peerHash(peer.ID)) ? await this.#ask(entry, peer) : undefined;
-        denials.delete(peer.ID);
-        if (seen !== false || !this.#state.known.isCredible(peer.ID)) return;
-        this.#count(entry, false, 'its record lists a peer that does not know it');
-        // That other listed peers are real does not make this one real: it weighs twice in the hard evidence.
-        entry.evidence.add('spot-check', false);
-        this.#findings.judge(entry);
-        this.#findings.suspect(entry, 'it has invented a peer');
+        const isListed = listed.has(peerHash(peer.ID));
+        const seen = isListed ? await this.#ask(entry, peer) : undefined;
+        // Out of reach for now: it stays in doubt.
+        if (isListed && seen === undefined) return;
+        const counts = seen === false && known.isCredible(peer.ID) && (await this.#isTruthful(entry, peer));
+        this.#denials.get(entry)?.delete(peer.ID);
+        if (counts)
+          this.#count(entry, false, 'its record lists a peer that does not know it', INVENTED_WEIGHT);
       }),
     );
+  }
+
+  /** Whether the peer has told the truth about another indexer; if it was not asked about any, it is asked now. */
+  async #isTruthful(entry: PoolEntry, peer: AddrInfo): Promise<boolean> {
+    const { known, context } = this.#state;
+    if (known.hasAgreedAbout(peer.ID, entry.peer)) return true;
+    const others = this.#state.healthy().filter((other) => other !== entry && other.peer !== peer.ID);
+    if (others.length === 0) return true;
+    const control = others[context.random.integer(others.length)];
+    if (control === undefined || (await this.#ask(control, peer)) !== true) return false;
+    known.noteVerdict(peer.ID, control.peer, true);
+    return true;
   }
 
   async #ask(entry: PoolEntry, peer: AddrInfo): Promise<boolean | undefined> {
@@ -153,10 +207,10 @@ export class SpotChecks {
     return report?.seen;
   }
 
-  #count(entry: PoolEntry, isGood: boolean, note?: string): void {
+  #count(entry: PoolEntry, isGood: boolean, note?: string, weight = 1): void {
     if (!this.#state.directory.holds(entry)) return;
     entry.confidence.add('spot-check', isGood);
-    entry.evidence.add('spot-check', isGood);
+    for (let i = 0; i < weight; i += 1) entry.evidence.add('spot-check', isGood);
     this.#state.context.events.publish('evidence', {
       peer: entry.peer,
       kind: 'spot-check',

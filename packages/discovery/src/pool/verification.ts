@@ -39,10 +39,7 @@ export class Verification {
       judge: options.judge,
     };
     this.#witnesses = new WitnessRounds(state, findings);
-    this.#spotChecks = new SpotChecks(state, options.records, {
-      ...findings,
-      offered: (entry) => this.#witnesses.offered(entry),
-    });
+    this.#spotChecks = new SpotChecks(state, options.records, findings, this.#witnesses);
     this.#bandwidth = new BandwidthProbes(state);
   }
 
@@ -80,7 +77,7 @@ export class Verification {
     entry.isChallengeForced = true;
     entry.isDhtChallengeForced = this.#ownDid() !== undefined;
     events.publish('suspicion', { peer: entry.peer, cause });
-    this.#spotChecks.start(entry);
+    this.#spotChecks.start(entry, true);
     this.#witnesses.start(entry);
   }
 

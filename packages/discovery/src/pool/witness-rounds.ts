@@ -9,7 +9,7 @@ import { askWitness } from './witness-client.ts';
 import type { PoolEntry } from './pool-entry.ts';
 import type { PoolState } from './pool-state.ts';
 
-interface Opinion {
+export interface Opinion {
   readonly witness: AddrInfo;
   readonly isOwnChoice: boolean;
   readonly report: WitnessReport | undefined;
@@ -40,14 +40,14 @@ export interface WitnessFindings {
 export class WitnessRounds {
   readonly #state: PoolState;
   readonly #findings: WitnessFindings;
-  /** One round an indexer: running, or waiting for the next answer. */
-  readonly #rounds = new Map<PoolEntry, Round | 'running'>();
+  readonly #running = new Set<PoolEntry>();
+  /** Rounds that wait for the next answer. */
+  readonly #waiting = new WeakMap<PoolEntry, readonly Round[]>();
   readonly #offered = new WeakMap<PoolEntry, readonly AddrInfo[]>();
 
   constructor(state: PoolState, findings: WitnessFindings) {
     this.#state = state;
     this.#findings = findings;
-    state.onEvicted((entry) => this.#rounds.delete(entry));
   }
 
   /** The witnesses of the newest answer that named any. */
@@ -80,14 +80,20 @@ export class WitnessRounds {
     if (!isGood) this.#publish(entry, 'silent-witnesses', false, 'no witness offered');
   }
 
-  /** Starts a round, unless one is under way. */
+  /** Starts a round, unless one runs. */
   start(entry: PoolEntry): void {
-    if (this.#rounds.has(entry)) return;
+    if (this.#running.has(entry)) return;
     const asked = this.#choose(entry);
     if (asked.length === 0) return;
     entry.answersSinceWitnesses = 0;
-    this.#rounds.set(entry, 'running');
-    this.#state.run('witness round', () => this.#ask(entry, asked));
+    this.#running.add(entry);
+    this.#state.run('witness round', async () => {
+      try {
+        await this.#ask(entry, asked);
+      } finally {
+        this.#running.delete(entry);
+      }
+    });
   }
 
   #choose(entry: PoolEntry): readonly Omit<Opinion, 'report'>[] {
@@ -129,19 +135,29 @@ export class WitnessRounds {
       known.note(witness, isOwnChoice ? undefined : entry.peer);
       if (report.seen) noteConnected(entry, witness.ID);
     }
-    const round: Round = { entry, opinions };
+    this.#take({ entry, opinions });
+  }
+
+  /** Takes what peers have said in a spot check: a round as well, unless it is the word of a single one. */
+  testify(entry: PoolEntry, opinions: readonly Opinion[]): void {
+    const conclusive = opinions.filter(({ report }) => this.#verdict(entry, report) !== 'inconclusive');
+    if (conclusive.length >= 2) this.#take({ entry, opinions: conclusive });
+  }
+
+  #take(round: Round): void {
+    const { entry, opinions } = round;
     const isContradicted = opinions.some(({ report }) => this.#verdict(entry, report) === 'inconsistent');
-    if (isContradicted) this.#rounds.set(entry, round);
+    if (isContradicted) this.#waiting.set(entry, [...(this.#waiting.get(entry) ?? []), round]);
     else this.#settle(round);
   }
 
   #settleWaiting(entry: PoolEntry): void {
-    const round = this.#rounds.get(entry);
-    if (round !== undefined && round !== 'running') this.#settle(round);
+    const rounds = this.#waiting.get(entry) ?? [];
+    this.#waiting.delete(entry);
+    for (const round of rounds) if (this.#state.directory.holds(entry)) this.#settle(round);
   }
 
   #settle({ entry, opinions }: Round): void {
-    this.#rounds.delete(entry);
     const { known, context } = this.#state;
     let against = 0;
     let inFavour = 0;
