@@ -16,7 +16,8 @@ export interface StreamInput {
 export function attachInput(stream: Stream, input: StreamInput): void {
   let isOver = false;
   const end = (): void => {
-    if (isOver || stream.readBufferLength > 0) return;
+    // Before a reset, too, the library announces an end.
+    if (isOver || stream.readBufferLength > 0 || isReset(stream)) return;
     isOver = true;
     input.onEnd();
   };
@@ -36,7 +37,11 @@ export function attachInput(stream: Stream, input: StreamInput): void {
   stream.addEventListener('close', ({ error }: StreamCloseEvent) => close(error ?? undefined));
   if (stream.readableEnded) end();
   if (stream.status === 'closed') close(undefined);
-  else if (stream.status === 'reset' || stream.status === 'aborted') close(new Error('already reset'));
+  else if (isReset(stream)) close(new Error('already reset'));
+}
+
+function isReset(stream: Stream): boolean {
+  return stream.status === 'reset' || stream.status === 'aborted';
 }
 
 /** Stops reading from the network. */
