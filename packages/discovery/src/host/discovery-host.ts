@@ -25,11 +25,12 @@ import type { Psk } from '../identity/psk.ts';
 import { countedOverlay, declareDiscoveryMetrics, logEvents, StreamCounts } from '../observability/index.ts';
 import { createLibp2pOverlay } from '../overlay/libp2p/index.ts';
 import { randomDid } from './random-did.ts';
+import type { RecordCrypto } from '../records/record-crypto.ts';
 import { ed25519Crypto } from '../records/ed25519-crypto.ts';
 import type { DiscoverySettings } from '../settings.ts';
 import { FilePeerStore } from '../stores/adapters/file-peer-store.ts';
 import { MemoryPeerStore } from '../stores/memory-peer-store.ts';
-import type { PeerStore } from '../stores/peer-store.ts';
+import { type PeerStore, RELATIONS } from '../stores/peer-store.ts';
 import { prepareDataFolder } from './adapters/data-folder.ts';
 import { eventLoopLag } from './adapters/event-loop-lag.ts';
 
@@ -164,7 +165,8 @@ async function makeParts(options: HostOptions, closers: Closers): Promise<HostPa
   const { psk, isOpenToOthers } = await readPskFile(process.pskPath);
   const { identity } = keys;
   const peers = await openStore(options, closers);
-  const settings = settingsFor(config.settings, identity.peerId, peers, random);
+  const crypto = ed25519Crypto(identity);
+  const settings = await settingsFor(config.settings, crypto, peers, options);
   const constants = discoveryConstants(process.timeScale);
   const streams = new StreamCounts();
   const overlay = await createLibp2pOverlay({
@@ -188,7 +190,7 @@ async function makeParts(options: HostOptions, closers: Closers): Promise<HostPa
     random,
     logger,
     overlay: countedOverlay(overlay, streams),
-    crypto: ed25519Crypto(identity),
+    crypto,
     peers,
     ...(process.store.kind === 'file' && {
       seenPeers: new SeenPeersFile(fileStorage, join(process.store.directory, 'seen-peers.json')),
@@ -213,17 +215,32 @@ async function makeParts(options: HostOptions, closers: Closers): Promise<HostPa
   };
 }
 
-/** Without ourselves among the seeds, and with the DID that the store keeps. */
-function settingsFor(
+/** Without ourselves among the seeds, and with the DID that the store keeps, which a new one is put into at once. */
+async function settingsFor(
   settings: DiscoverySettings,
-  self: string,
+  crypto: RecordCrypto,
   peers: PeerStore,
-  random: Random,
-): DiscoverySettings {
-  const others = withoutSelf(settings, self);
-  return settings.didMode === 'stored'
-    ? { ...others, storedDid: peers.self()?.id ?? randomDid(random) }
-    : others;
+  { clock, random }: HostOptions,
+): Promise<DiscoverySettings> {
+  const others = withoutSelf(settings, crypto.self);
+  if (settings.didMode !== 'stored') return others;
+  const stored = peers.self();
+  if (stored !== undefined) return { ...others, storedDid: stored.id };
+  const storedDid = randomDid(random);
+  await peers.upsert({
+    id: storedDid,
+    name: settings.name,
+    peer_id: crypto.self,
+    public_key: crypto.publicKey,
+    api_url: settings.hostname,
+    stream_address: '',
+    nats_address: settings.natsAddress,
+    wallet_address: settings.walletAddress,
+    relation: RELATIONS.SELF,
+    verify: true,
+    updated_at: clock.now(),
+  });
+  return { ...others, storedDid };
 }
 
 async function openStore({ config, logger }: HostOptions, closers: Closers): Promise<PeerStore> {
