@@ -191,7 +191,8 @@ export function settingsPage(groups: ReadonlyMap<string, Settings>): string {
   });
   return page(
     '# Settings',
-    'A setting is given as a flag, as an environment variable, or as a key of the configuration file (`--config` or `MUSTER_CONFIG`; YAML or JSON; the key is the name of the flag, `_` and `-` mean the same). A flag wins over the environment, the environment over the file.',
+    'A setting is given as a flag, as an environment variable, or as a key of the configuration file (`--config` or `MUSTER_CONFIG`; YAML or JSON; the key is the name of the flag, `_` and `-` mean the same, and so does upper case). A flag wins over the environment, the environment over the file. Of two variables the first wins.',
+    'Nodes and indexers (*discovery*) also read `/etc/oc/discovery.json` and `./discovery.json`, the second over the first and both below `--config`; keys that are no settings are left out with a warning there.',
     ...sections,
   );
 }
@@ -232,13 +233,27 @@ interface RenderedMetric {
   readonly labels: Map<string, Set<string>>;
 }
 
-const OWN_METRIC = /^(pilot|muster)_/;
+const OWN_METRIC = /^(pilot|muster|oc)_/;
 const MOST_LABEL_VALUES = 20;
 
 /** The reference of metrics, from their Prometheus text; what the runtime adds is named, not listed. */
-export function metricsPage(prometheusText: string): string {
-  const metrics = parseMetrics(prometheusText);
-  const rows = [...metrics]
+export function metricsPage(texts: { readonly registry: string; readonly discovery: string }): string {
+  return page(
+    '# Metrics',
+    'Prometheus text 0.0.4 at `/metrics`, for callers on the machine itself. Beside the metrics here are the figures of the process (`process_…`, `nodejs_…`): memory, collections, event-loop lag, file descriptors.',
+    '## Registry',
+    'At the HTTP interface. Names that begin with `pilot_` are those of the original server; `muster_` are ours.',
+    metricsTable(texts.registry),
+    '## Nodes and indexers',
+    'At the status endpoint. The gauges of an indexer are 0 on a process that is none.',
+    metricsTable(texts.discovery),
+    '## Labels',
+    'Labels have declared values; what strangers send is counted under `unknown` or `other`. A metric with a label whose values are not declared (`network`) shows at most 10,000 series, one by `peer` at most 200 indexers.',
+  );
+}
+
+function metricsTable(prometheusText: string): string {
+  const rows = [...parseMetrics(prometheusText)]
     .filter(([name]) => OWN_METRIC.test(name))
     .map(([name, { type, help, labels }]) => [
       code(name),
@@ -246,16 +261,14 @@ export function metricsPage(prometheusText: string): string {
       [...labels].map(([label, values]) => describeLabel(label, values)).join('; '),
       help,
     ]);
-  return page(
-    '# Metrics',
-    'Prometheus text 0.0.4 at `/metrics` of the HTTP interface, for callers on the machine itself. Names that begin with `pilot_` are those of the original server; `muster_` are ours. Beside them are the figures of the process (`process_…`, `nodejs_…`): memory, collections, event-loop lag, file descriptors.',
-    table(['Metric', 'Type', 'Labels', 'Meaning'], rows),
-    'Labels have declared values; what strangers send is counted under `unknown` or `other`. A metric with a label whose values are not declared (`network`) shows at most 10,000 series.',
-  );
+  return table(['Metric', 'Type', 'Labels', 'Meaning'], rows);
 }
 
 function describeLabel(label: string, values: ReadonlySet<string>): string {
   if (label === 'network') return `${code(label)}: its id`;
+  if (label === 'peer') return `${code(label)}: peer id`;
+  if (label === 'topic') return `${code(label)}: the event's`;
+  if (label === 'protocol') return `${code(label)}: its id`;
   const shown = [...values].map(code).join(', ');
   return `${code(label)}: ${values.size > MOST_LABEL_VALUES ? `${values.size} values` : shown}`;
 }
@@ -323,6 +336,30 @@ export function httpPage({ paths }: OpenApi): string {
     table(['Route', 'For', 'What it does'], rows),
     ...routes.map(({ name, route }) => routeSection(name, route)),
     'Every error is `{"error": text, "code": code}`; the codes are in [errors](errors.md).',
+  );
+}
+
+/** What is used of a route of the status endpoint. */
+export interface StatusRoute {
+  readonly path: string;
+  readonly summary: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** The reference of the status endpoint of nodes and indexers. */
+export function statusPage(routes: readonly StatusRoute[]): string {
+  const rows = routes.map(({ path, summary, parameters = {} }) => [
+    code(`GET ${path}`),
+    summary,
+    Object.entries(parameters)
+      .map(([name, meaning]) => `${code(name)}: ${meaning}`)
+      .join('; '),
+  ]);
+  return page(
+    '# Status endpoint of nodes and indexers',
+    'Off unless `--status-port` is given. It listens on 127.0.0.1 only, and answers programs of this machine: the Host header must name it, and pages of other sites get nothing. It changes nothing. `muster peers` asks it.',
+    table(['Route', 'What it answers', 'Query'], rows),
+    'Answers are JSON unless said otherwise. Every error is `{"error": text, "code": code}`; the codes are in [errors](errors.md), under *discovery* and *discovery: status*.',
   );
 }
 

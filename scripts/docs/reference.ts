@@ -2,10 +2,19 @@
 import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { ErrorFamily, Settings } from '@muster/core';
+import { type ErrorFamily, EventBus, MetricsRegistry, type Settings } from '@muster/core';
+import { declareDiscoveryMetrics, type MetricsSources, STATUS_ROUTES } from '@muster/discovery/host';
 import { legacyOperations, operations, Registry } from '@muster/registry';
 import { root } from '../packages.ts';
-import { errorsPage, httpPage, metricsPage, type OpenApi, protocolPage, settingsPage } from './pages.ts';
+import {
+  errorsPage,
+  httpPage,
+  metricsPage,
+  type OpenApi,
+  protocolPage,
+  settingsPage,
+  statusPage,
+} from './pages.ts';
 
 /** Where the pages are. */
 export const REFERENCE_FOLDER = join(root, 'docs/reference');
@@ -23,8 +32,9 @@ export async function referencePages(): Promise<Readonly<Record<string, string>>
     'registry-protocol.md': protocolPage(operations, legacyOperations),
     'errors.md': errorsPage(families),
     'settings.md': settingsPage(settings),
-    'metrics.md': metricsPage(metrics),
+    'metrics.md': metricsPage({ registry: metrics, discovery: await discoveryMetrics() }),
     'http.md': httpPage(openApi),
+    'discovery-status.md': statusPage(STATUS_ROUTES),
   };
 }
 
@@ -75,3 +85,53 @@ async function askRegistry(): Promise<{ readonly metrics: string; readonly openA
     await registry.stop();
   }
 }
+
+/** Metrics of a daemon with one indexer in its pool and one stream, so that those by indexer and protocol are there. */
+async function discoveryMetrics(): Promise<string> {
+  const metrics = new MetricsRegistry();
+  const stream = { protocol: 'p', open: 0, total: 0, framesIn: 0, framesOut: 0 };
+  declareDiscoveryMetrics(metrics, {
+    events: new EventBus({ onListenerError: () => {} }),
+    pool: { size: 1, maxSize: 5, healthyCount: 1, view: () => [POOL_ENTRY], quarantined: () => [] },
+    connections: () => 0,
+    routingTableSize: () => 0,
+    isReady: () => true,
+    streams: {
+      list: () => [
+        { ...stream, direction: 'inbound' },
+        { ...stream, direction: 'outbound' },
+      ],
+    },
+  });
+  return await metrics.render();
+}
+
+const POOL_ENTRY: ReturnType<MetricsSources['pool']['view']>[number] = {
+  peer: 'p',
+  addresses: [],
+  isSeed: true,
+  isHealthy: true,
+  isReferent: true,
+  score: 100,
+  minimumScore: 20,
+  terms: {
+    uptime: 1,
+    challenge: 1,
+    latency: 1,
+    freeCapacity: 1,
+    fillConsistency: 1,
+    witness: 1,
+    dht: 1,
+    restartPenalty: 1,
+  },
+  confidence: 0.5,
+  evidence: {},
+  ageMs: 0,
+  fillRate: 0,
+  bornAt: undefined,
+  lastSeen: undefined,
+  rttMs: undefined,
+  consecutiveFails: 0,
+  silent: 0,
+  suspendedUntil: undefined,
+};

@@ -10,7 +10,7 @@ import type { StreamCounts } from './stream-counts.ts';
 /** What is asked for when somebody looks. */
 export interface MetricsSources {
   readonly events: EventBus<DiscoveryEvents>;
-  readonly pool: Pool;
+  readonly pool: Pick<Pool, 'size' | 'maxSize' | 'healthyCount' | 'view' | 'quarantined'>;
   /** Of an indexer. */
   readonly indexer?: {
     readonly table: NodeTable;
@@ -21,7 +21,7 @@ export interface MetricsSources {
   readonly connections: () => number;
   readonly routingTableSize: () => number;
   readonly isReady: () => boolean;
-  readonly streams?: StreamCounts;
+  readonly streams?: Pick<StreamCounts, 'list'>;
 }
 
 const SHORT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -87,7 +87,7 @@ function declareIndexerGauges(metrics: MetricsRegistry, { indexer }: MetricsSour
   );
 }
 
-function declareScores(metrics: MetricsRegistry, pool: Pool): void {
+function declareScores(metrics: MetricsRegistry, pool: MetricsSources['pool']): void {
   const options = { maxSeries: MAX_SHOWN_INDEXERS };
   metrics.collected(
     'gauge',
@@ -132,7 +132,7 @@ function declareScores(metrics: MetricsRegistry, pool: Pool): void {
   );
 }
 
-function declareStreams(metrics: MetricsRegistry, streams: StreamCounts): void {
+function declareStreams(metrics: MetricsRegistry, streams: Pick<StreamCounts, 'list'>): void {
   metrics.collected('gauge', 'oc_streams_open', 'Open streams by protocol and direction.', function* () {
     for (const { protocol, direction, open } of streams.list())
       yield { labels: { protocol, direction }, value: open };

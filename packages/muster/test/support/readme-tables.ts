@@ -1,4 +1,7 @@
 import { describeFlags, EXIT_CODES, type Settings } from '@muster/core';
+import { discoverySettings } from '@muster/discovery/config';
+import { demoSettings } from '../../src/settings/demo-settings.ts';
+import { statusSettings } from '../../src/settings/status-settings.ts';
 import { registrationSettings } from '../../src/settings/client-settings.ts';
 import {
   NOT_IN_THIS_VERSION,
@@ -37,5 +40,8 @@ function exitCodesTable(): string {
 export const README_TABLES: Readonly<Record<string, string>> = {
   '<!-- settings: registrySettings -->': settingsTable(registrySettings),
   '<!-- settings: registrationSettings -->': settingsTable(registrationSettings),
+  '<!-- settings: discoverySettings -->': settingsTable(discoverySettings),
+  '<!-- settings: demoSettings -->': settingsTable(demoSettings),
+  '<!-- settings: statusSettings -->': settingsTable(statusSettings),
   '<!-- exit codes -->': exitCodesTable(),
 };
