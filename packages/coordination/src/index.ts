@@ -64,3 +64,12 @@ export { decodeEnvelope, encodeEnvelope } from './wire/envelope.ts';
 export type { Envelope } from './wire/envelope.ts';
 export { encodeFrame, FrameReader, MAX_MESSAGE_BYTES } from './wire/frame.ts';
 export { MAX_DIGESTS, PROTOCOL_ID, PROTOCOL_ID_1_1 } from './wire/messages.ts';
+export { ColdStart } from './cold-start/cascade.ts';
+export type { ColdStartParts, ColdStartSettings, ProviderSuppression } from './cold-start/context.ts';
+export type {
+  ColdStartRequest,
+  CooldownDetails,
+  Resolution,
+  ShortCircuitDetails,
+  TailRefusal,
+} from './cold-start/resolution.ts';

@@ -1,0 +1,129 @@
+/** What a run of the cascade works with: the parts it is handed, and the little that outlives a run (10.9). */
+
+import type { Clock, EventBus, Logger, Timers } from '@muster/core';
+import { RankMemo } from '../election/hrw.ts';
+import { MismatchLimiter } from '../election/mismatch-limiter.ts';
+import { ElectionView } from '../election/view.ts';
+import { coordinationErrors } from '../errors.ts';
+import type { CoordinationEvents } from '../events.ts';
+import { StallWatch } from '../inflight/stall.ts';
+import { HonourWindows } from '../negative-cache/honour-window.ts';
+import type {
+  ClusterMembers,
+  ContentDiscovery,
+  ContentStore,
+  Coordinator,
+  LocalCoordinator,
+} from '../parts.ts';
+import type { CoordinationSettings } from '../settings.ts';
+import type { Digest, Provider, PullIntent } from '../types.ts';
+import { within } from '../within.ts';
+
+/** For the whole fan-out of a probe, and for each call (10.1). */
+export const QUERY_TIMEOUT_MS = 2_000;
+
+const LACKS_PARTIAL_MS = 600_000;
+const MAX_LACKING = 4096;
+
+export type ColdStartSettings = Pick<
+  CoordinationSettings,
+  | 'hrwK'
+  | 'hrwScope'
+  | 'hrwViewOverlapMs'
+  | 'expansionFactor'
+  | 'trustedClasses'
+  | 'honourCapMs'
+  | 'coldStartRounds'
+  | 'coldStartBudgetMaxMs'
+  | 'stallBytesPerSecond'
+  | 'partialTransfer'
+> & {
+  /**
+   * Whether a pull of the own pump is reported as such, to be followed. Without it the cascade waits until the store or a
+   * provider has the object, as the reference does. @default true
+   */
+  readonly followOwnPull?: boolean;
+};
+
+/** What is known of providers elsewhere (13.9). */
+export interface ProviderSuppression {
+  isSuppressed(digest: Digest, provider: Provider): boolean;
+  /** The node says that it has the object: what was held against it for that digest is void. */
+  hasCached?(digest: Digest, nodeId: string): void;
+}
+
+export interface ColdStartParts {
+  readonly coordinator: Coordinator;
+  /** Without it this node neither answers its own probes nor pulls for itself. */
+  readonly local?: LocalCoordinator;
+  readonly members: ClusterMembers;
+  readonly discovery: Pick<ContentDiscovery, 'findProviders' | 'health'>;
+  readonly store: Pick<ContentStore, 'has'>;
+  readonly suppression?: ProviderSuppression;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  readonly events: EventBus<CoordinationEvents>;
+  readonly options: ColdStartSettings;
+}
+
+/** Shared by all runs of one {@link ColdStartParts}. */
+export class CascadeContext {
+  readonly parts: ColdStartParts;
+  readonly view: ElectionView;
+  readonly watch: StallWatch;
+  readonly honour: HonourWindows;
+  readonly ranks = new RankMemo();
+  readonly mismatches = new MismatchLimiter();
+  readonly #lacksPartialUntil = new Map<string, number>();
+
+  constructor(parts: ColdStartParts) {
+    this.parts = parts;
+    this.view = new ElectionView(parts.options);
+    this.watch = new StallWatch(parts.options);
+    this.honour = new HonourWindows(parts.options);
+  }
+
+  get self(): string {
+    return this.parts.members.self();
+  }
+
+  /** Takes in who is in the cluster now, and the own zone, which the ready nodes need not show yet (7.2). */
+  observeMembers(): void {
+    const { members, clock } = this.parts;
+    const snapshot = members.snapshot();
+    const own =
+      snapshot.find(({ id }) => id === this.self) ??
+      members.bootstrapSnapshot().find(({ id }) => id === this.self);
+    this.view.observe(snapshot, own?.zone ?? '', clock.monotonic());
+  }
+
+  /** One question to one node, or to ourselves, within two seconds. Rejects when it is not answered. */
+  async intent(nodeId: string, digest: Digest, signal: AbortSignal): Promise<PullIntent> {
+    const { coordinator, local, timers } = this.parts;
+    return within(timers, QUERY_TIMEOUT_MS, signal, async (inner) => {
+      if (nodeId !== this.self) {
+        return coordinator.pullIntent(nodeId, digest, { signal: inner, timeoutMs: QUERY_TIMEOUT_MS });
+      }
+      if (local === undefined) throw coordinationErrors.create('PEER_UNRESOLVED', 'no local coordinator');
+      return local.localPullIntent(digest);
+    });
+  }
+
+  /** The node has refused to be tailed. */
+  markLacksPartial(nodeId: string): void {
+    this.#lacksPartialUntil.delete(nodeId);
+    if (this.#lacksPartialUntil.size >= MAX_LACKING) {
+      const oldest = this.#lacksPartialUntil.keys().next();
+      if (oldest.done !== true) this.#lacksPartialUntil.delete(oldest.value);
+    }
+    this.#lacksPartialUntil.set(nodeId, this.parts.clock.monotonic() + LACKS_PARTIAL_MS);
+  }
+
+  /** Whether the node may be tailed, as far as is known. */
+  canTail(nodeId: string): boolean {
+    if (!this.parts.options.partialTransfer) return false;
+    const until = this.#lacksPartialUntil.get(nodeId);
+    return until === undefined || this.parts.clock.monotonic() >= until;
+  }
+}
