@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Timers } from '@muster/core';
 import { discoveryErrors } from '../../errors.ts';
 import type { Deadline } from '../overlay.ts';
@@ -10,23 +11,35 @@ export interface RunningDeadline {
   clear(): void;
 }
 
-/** Starts the clock of a {@link Deadline}. `what` names what was waited for in the error. */
-export function startDeadline(timers: Timers, deadline: Deadline, what: string): RunningDeadline {
+/**
+ * Starts the clock of a {@link Deadline}. `what` names what was waited for in the error. `further` is a signal that ends
+ * the wait, too. Nothing is left on either signal after `clear`.
+ */
+export function startDeadline(
+  timers: Timers,
+  deadline: Deadline,
+  what: string,
+  further?: AbortSignal,
+): RunningDeadline {
   const controller = new AbortController();
-  const { signal: outer } = deadline;
-  const onAbort = (): void => controller.abort(outer?.reason);
+  // A query of the table hangs a listener on it for each of its requests.
+  setMaxListeners(0, controller.signal);
   const timer = timers.after(deadline.timeoutMs, () =>
     controller.abort(
       discoveryErrors.create('STREAM_TIMEOUT', `${what}: no answer within ${deadline.timeoutMs} ms`),
     ),
   );
-  if (outer?.aborted === true) onAbort();
-  else outer?.addEventListener('abort', onAbort, { once: true });
+  const outer = [deadline.signal, further].filter((signal) => signal !== undefined);
+  const onAbort = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
+  for (const signal of outer) {
+    if (signal.aborted) controller.abort(signal.reason);
+    else signal.addEventListener('abort', onAbort, { once: true });
+  }
   return {
     signal: controller.signal,
     clear: () => {
       timer.cancel();
-      outer?.removeEventListener('abort', onAbort);
+      for (const signal of outer) signal.removeEventListener('abort', onAbort);
     },
   };
 }

@@ -6,6 +6,7 @@
  * that refuses something never takes the answers of the others away. Every operation ends with its deadline.
  */
 
+import { setMaxListeners } from 'node:events';
 import type { Libp2p, PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface';
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht';
 import type { KadDHT, KadDHTComponents, QueryEvent } from '@libp2p/kad-dht';
@@ -61,6 +62,8 @@ export class Libp2pDht implements Dht {
   readonly #stopped = new AbortController();
 
   constructor(host: DhtHost) {
+    // Every operation that is under way listens to it.
+    setMaxListeners(0, this.#stopped.signal);
     this.#host = host;
   }
 
@@ -270,8 +273,8 @@ export class Libp2pDht implements Dht {
   }
 
   async #bounded<T>(deadline: Deadline, what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const running = startDeadline(this.#host.timers, deadline, what);
-    const signal = AbortSignal.any([running.signal, this.#stopped.signal]);
+    const running = startDeadline(this.#host.timers, deadline, what, this.#stopped.signal);
+    const { signal } = running;
     try {
       return await raceAbort(work(signal), signal);
     } catch (error) {

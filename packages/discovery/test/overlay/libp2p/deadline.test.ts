@@ -24,6 +24,19 @@ test('a deadline ends with the signal of its caller, also one that was aborted b
   expect(late.signal.reason).toEqual(new Error('stop'));
 });
 
+test('a deadline ends with the further signal, too', () => {
+  const further = new AbortController();
+  const own = new AbortController();
+  const running = startDeadline(
+    new ManualClock(),
+    { timeoutMs: 100, signal: own.signal },
+    'x',
+    further.signal,
+  );
+  further.abort(new Error('all stops'));
+  expect(running.signal.reason).toEqual(new Error('all stops'));
+});
+
 test('a deadline that was cleared aborts nothing', () => {
   const clock = new ManualClock();
   const controller = new AbortController();

@@ -1,5 +1,5 @@
 import type { GossipSub } from '@libp2p/gossipsub';
-import { silentLogger } from '@muster/core';
+import { silentLogger, systemTimers } from '@muster/core';
 import { expect, test } from 'vitest';
 import { Libp2pGossip } from '../../../src/overlay/libp2p/gossip.ts';
 import type { GossipMessage, GossipVerdict } from '../../../src/overlay/overlay.ts';
@@ -72,6 +72,34 @@ test('publishes of one process keep their order', async () => {
   await Promise.all(texts.map((text) => hosts[0]!.overlay.gossip.publish(TOPIC, Buffer.from(text))));
   await eventually(() => ears[1]!.heard.length === texts.length);
   expect(ears[1]!.heard).toEqual(texts.map((text) => `${hosts[0]!.overlay.self} ${text}`));
+});
+
+test('a publish starts when the one before is over, also when that failed', async () => {
+  const started: string[] = [];
+  const endings: PromiseWithResolvers<void>[] = [];
+  const service = {
+    addEventListener: () => undefined,
+    publish: (_topic: string, data: Uint8Array) => {
+      started.push(Buffer.from(data).toString());
+      const ending = Promise.withResolvers<void>();
+      endings.push(ending);
+      return ending.promise;
+    },
+  };
+  const gossip = new Libp2pGossip(service as unknown as GossipSub, silentLogger);
+  const publishes = ['a', 'b', 'c'].map((text) => gossip.publish(TOPIC, Buffer.from(text)));
+  await eventually(() => started.length === 1);
+  await systemTimers.yield();
+  expect(started).toEqual(['a']);
+  endings[0]!.resolve();
+  await publishes[0];
+  await eventually(() => started.length === 2);
+  endings[1]!.reject(new Error('no'));
+  await expect(publishes[1]).rejects.toMatchObject({ code: 'GOSSIP_FAILED' });
+  await eventually(() => started.length === 3);
+  endings[2]!.resolve();
+  await publishes[2];
+  expect(started).toEqual(['a', 'b', 'c']);
 });
 
 test('validators decide what is delivered and forwarded', async () => {
