@@ -36,7 +36,7 @@ describe('the command line', () => {
   });
 
   it.each([
-    [['nods'], "unknown command 'nods'", 'Did you mean nodes?'],
+    [['regstry'], "unknown command 'regstry'", 'Did you mean registry?'],
     [['registry', 'srve'], "unknown command 'srve'", 'Did you mean serve?'],
     [
       ['registry', 'serve', '--registri-addr', 'x'],
