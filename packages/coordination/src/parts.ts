@@ -174,6 +174,8 @@ export interface OriginObject {
 /** One configured origin (28.2): a registry, or another place that has content by SHA-256. Rejects `OriginError`. */
 export interface OriginAdapter {
   readonly name: string;
+  /** Gets ready for `open`, so far as that is possible without asking for content: a token. Never rejects. */
+  prepare?(repository: string, signal: AbortSignal): Promise<void>;
   open(
     repository: string,
     digest: Digest,
@@ -199,4 +201,6 @@ export interface OriginFailure extends Repository {
   readonly failureClass: FailureClass;
   readonly status?: number;
   readonly retryAfterMs?: number;
+  /** Our own limit, not the origin's answer: nothing for the negative cache (15.5). */
+  readonly isLocal?: boolean;
 }
