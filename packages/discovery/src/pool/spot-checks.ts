@@ -7,8 +7,9 @@ import type { PoolEntry } from './pool-entry.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Opinion, WitnessFindings, WitnessRounds } from './witness-rounds.ts';
 
-/** A record may claim this many peers more than the indexer has ever told us, or half as many again. */
+/** A record may count this many peers more or less than the indexer has told us, or this share. */
 const PEERS_TOLERANCE = 5;
+const PEERS_TOLERANCE_SHARE = 0.35;
 /** A record's fill rate may be this far from what the indexer tells us, as a witness's may. */
 const FILL_TOLERANCE = 0.25;
 /** Denials that wait for confirmation, of one indexer. */
@@ -76,7 +77,12 @@ export class SpotChecks {
     const record = await this.#records.indexerRecord(entry.peer, context.constants.spotCheckMs);
     if (!directory.holds(entry)) return;
     const madeAt = record === undefined ? undefined : this.#madeAt(record);
-    if (record !== undefined && madeAt !== undefined) this.#compareFigures(entry, record, madeAt);
+    const contradiction =
+      record === undefined || madeAt === undefined ? undefined : this.#contradiction(entry, record, madeAt);
+    if (contradiction !== undefined) {
+      this.#count(entry, false, contradiction);
+      this.#findings.suspect(entry, 'its record contradicts its answers');
+    }
     const listed = new Set(record?.peers);
     const denied = new Map(this.#denials.get(entry));
     const [opinions] = await Promise.all([
@@ -85,8 +91,8 @@ export class SpotChecks {
     ]);
     if (!directory.holds(entry)) return;
     const seen = opinions.map((opinion) => this.#takeMembership(entry, opinion, listed));
-    // Real peers prove nothing while others of the same list are in doubt.
-    if (seen.includes(true) && !seen.includes(false)) this.#count(entry, true);
+    // Real peers prove nothing while others of the same list, or its figures, are in doubt.
+    if (contradiction === undefined && seen.includes(true) && !seen.includes(false)) this.#count(entry, true);
     // They have also said what they see of it.
     this.#witnesses.testify(entry, opinions);
     // Checked again as soon as it may be, until nothing is in doubt any more.
@@ -102,17 +108,21 @@ export class SpotChecks {
     return Math.min(clock.now(), expiresAt - constants.indexerRecordTtlMs);
   }
 
-  #compareFigures(entry: PoolEntry, record: IndexerRecord, madeAt: number): void {
-    const { oldest } = entry.readings;
-    const listeningSince =
-      oldest === undefined ? Infinity : this.#state.context.clock.now() - (this.#state.now() - oldest.at);
-    if (madeAt < listeningSince) return;
-    const most = entry.readings.mostPeers;
-    if (record.peer_count > most + Math.max(PEERS_TOLERANCE, most / 2)) {
-      this.#count(entry, false, `its record claims ${record.peer_count} peers, its answers at most ${most}`);
-    } else if (entry.readings.fillDistance(record.fill_rate) >= FILL_TOLERANCE) {
-      this.#count(entry, false, `its record claims a fill rate of ${record.fill_rate}`);
+  /** What a record that was made while we were listening says otherwise than the indexer's answers did. */
+  #contradiction(entry: PoolEntry, record: IndexerRecord, madeAt: number): string | undefined {
+    const { readings } = entry;
+    const { oldest } = readings;
+    if (oldest === undefined || madeAt < this.#state.context.clock.now() - (this.#state.now() - oldest.at)) {
+      return undefined;
     }
+    const off = readings.peersDistance(record.peer_count);
+    if (off > Math.max(PEERS_TOLERANCE, PEERS_TOLERANCE_SHARE * readings.mostPeers)) {
+      return `its record claims ${record.peer_count} peers, its answers ${off} ${record.peer_count < readings.mostPeers ? 'more' : 'less'}`;
+    }
+    if (readings.fillDistance(record.fill_rate) >= FILL_TOLERANCE) {
+      return `its record claims a fill rate of ${record.fill_rate}`;
+    }
+    return undefined;
   }
 
   async #opinion(entry: PoolEntry, witness: AddrInfo): Promise<Opinion> {

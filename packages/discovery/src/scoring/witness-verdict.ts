@@ -43,13 +43,27 @@ export class Readings {
 
   /** Distance of a fill rate from the range of ours. */
   fillDistance(fillRate: number): number {
-    const rates = this.#readings.map((reading) => reading.fillRate);
-    return Math.max(0, Math.min(...rates) - fillRate, fillRate - Math.max(...rates));
+    return distance(
+      fillRate,
+      this.#readings.map((reading) => reading.fillRate),
+    );
+  }
+
+  /** Distance of a number of peers from the range of ours. */
+  peersDistance(peers: number): number {
+    return distance(
+      peers,
+      this.#readings.map(({ peerCount }) => peerCount),
+    );
   }
 
   get mostPeers(): number {
     return Math.max(0, ...this.#readings.map(({ peerCount }) => peerCount));
   }
+}
+
+function distance(value: number, range: readonly number[]): number {
+  return Math.max(0, Math.min(...range) - value, value - Math.max(...range));
 }
 
 export type WitnessVerdict =

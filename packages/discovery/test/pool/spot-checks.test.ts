@@ -67,7 +67,7 @@ describe('spot checks (24.4)', () => {
     expect(spotChecks(node)).toContainEqual(
       expect.objectContaining({
         isGood: false,
-        note: expect.stringMatching(/claims 40 peers, its answers at most 3/),
+        note: expect.stringMatching(/claims 40 peers, its answers 37 less/),
       }),
     );
   });
