@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -140,34 +139,4 @@ func (s *Suite) foreignHeartbeats(n *node.Node) {
 		s.refused("12.2", attempt+" is refused", err, "identity_mismatch")
 		s.check("12.2", attempt+" ends the stream", session.Ended(), "an end", "an open stream")
 	}
-}
-
-func checkBan(s *Suite) {
-	n := s.stranger()
-	s.foreignHeartbeats(n)
-	session, err := n.OpenSession(s.Indexer.ID)
-	if err == nil {
-		_, err = session.Beat(wire.Heartbeat{})
-	}
-	s.refused("17.2", "after them the peer is banned from heartbeats", err, "banned")
-	var refusal *wire.Error
-	s.check("7.3", "a ban tells how long it lasts", errors.As(err, &refusal) && refusal.RetryAfter > 0, "retry_after", err)
-	r := n.Record()
-	s.refused("17.1", "and from publishing", n.Publish(s.Indexer.ID, r.JSON()), "banned")
-}
-
-func checkHeartbeatLimit(s *Suite) {
-	n := s.stranger()
-	session, err := n.OpenSession(s.Indexer.ID)
-	if err != nil {
-		s.stop("stream of a stranger: %v", err)
-	}
-	for i := range s.HeartbeatLimit {
-		if _, err := session.Beat(wire.Heartbeat{}); err != nil {
-			s.check("17.1", "heartbeats up to the limit are answered", false, s.HeartbeatLimit, fmt.Sprint(i, ": ", err))
-			return
-		}
-	}
-	_, err = session.Beat(wire.Heartbeat{})
-	s.refused("17.1", "one heartbeat more than the limit is refused", err, "rate_limited")
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"muster/interop/discovery/internal/node"
 	"muster/interop/discovery/internal/record"
@@ -159,14 +160,14 @@ func checkRefusedRecords(s *Suite) {
 func checkBrokenFrames(s *Suite) {
 	padded := func(size int) []byte { return []byte(`{"name":"` + strings.Repeat("x", size) + "\"}\n") }
 	cases := map[string]struct {
-		protocol string
+		protocol protocol.ID
 		frame    []byte
 	}{
-		"a record that is no JSON":      {string(wire.PublishProtocol), []byte("no JSON\n")},
-		"a record that is too large":    {string(wire.PublishProtocol), padded(wire.MaxRecord)},
-		"a heartbeat that is no object": {string(wire.HeartbeatProtocol), []byte("[1,2]\n")},
-		"a heartbeat of wrong types":    {string(wire.HeartbeatProtocol), []byte(`{"peer_id":7,"timestamp":"now"}` + "\n")},
-		"a heartbeat that is too large": {string(wire.HeartbeatProtocol), padded(wire.MaxHeartbeat)},
+		"a record that is no JSON":      {wire.PublishProtocol, []byte("no JSON\n")},
+		"a record that is too large":    {wire.PublishProtocol, padded(wire.MaxRecord)},
+		"a heartbeat that is no object": {wire.HeartbeatProtocol, []byte("[1,2]\n")},
+		"a heartbeat of wrong types":    {wire.HeartbeatProtocol, []byte(`{"peer_id":7,"timestamp":"now"}` + "\n")},
+		"a heartbeat that is too large": {wire.HeartbeatProtocol, padded(wire.MaxHeartbeat)},
 	}
 	for _, name := range sorted(cases) {
 		c := cases[name]
@@ -175,4 +176,25 @@ func checkBrokenFrames(s *Suite) {
 		s.check("7.2", name+" is not taken", !strings.Contains(answer, `"ok":true`) && !strings.Contains(answer, "max_nodes"),
 			"nothing or an error frame", answer)
 	}
+}
+
+func checkSplitFrames(s *Suite) {
+	request := "\n {\"indexer_peer_id\":\"" + s.Indexer.ID.String() + "\"} \n"
+	pieces := make([][]byte, len(request))
+	for i := range pieces {
+		pieces[i] = []byte(request[i : i+1])
+	}
+	answer, ended := s.stranger().Raw(s.Indexer.ID, wire.WitnessProtocol, pieces...)
+	s.check("7.2", "a frame that comes byte by byte is answered, and the stream ended",
+		ended && strings.HasPrefix(strings.TrimSpace(answer), `{"seen":false`), `{"seen":false}`, answer)
+
+	n := s.stranger()
+	heartbeats := ""
+	for _, seq := range []string{"41", "42"} {
+		heartbeats += `{"peer_id":"` + n.ID().String() + `","timestamp":1,"indexers_binded":null,"stream":null,"Score":1,"seq":` + seq + "}\n"
+	}
+	answer, _ = n.Raw(s.Indexer.ID, wire.HeartbeatProtocol, []byte(heartbeats))
+	s.check("7.2", "two frames that come together are answered one after the other",
+		strings.Count(answer, "\n") == 2 && strings.Index(answer, `"seq":41`) > 0 && strings.Index(answer, `"seq":41`) < strings.Index(answer, `"seq":42`),
+		"seq 41, then 42", answer)
 }

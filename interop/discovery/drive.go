@@ -26,9 +26,12 @@ type Config struct {
 	Second  *peer.AddrInfo // nil: there is no second indexer
 	// ExpectNode heartbeats the indexer as its referent under ExpectName; empty:
 	// there is no such node.
-	ExpectNode     peer.ID
-	ExpectName     string
-	HeartbeatLimit int
+	ExpectNode peer.ID
+	ExpectName string
+	// Limits of the indexer: heartbeats and records of one peer a minute, and
+	// newcomers at a time.
+	HeartbeatLimit, PublishLimit, BurstLimit int
+	Small                                    *peer.AddrInfo // an indexer with one slot; nil: there is none
 	// Lenient leaves out limits and bans, which an indexer for tests may lack.
 	Lenient bool
 	// Wait bounds what happens by and by, such as providing the indexers' CID.
@@ -41,9 +44,12 @@ func runPeer(args []string) (exit int, err error) {
 	pskFile := flags.String("psk", "", "swarm key file; required")
 	first := flags.String("indexer", "", "multiaddr (with /p2p) of the indexer; required")
 	second := flags.String("indexer2", "", "multiaddr of a second indexer that knows the first")
+	small := flags.String("small-indexer", "", "multiaddr of an indexer with one slot, which is free")
 	expect := flags.String("expect-node", "", "peer id of a node that heartbeats the indexer as its referent")
 	flags.StringVar(&config.ExpectName, "expect-name", "", "name of that node")
 	flags.IntVar(&config.HeartbeatLimit, "heartbeat-limit", 5, "heartbeats a minute that the indexer takes from one peer")
+	flags.IntVar(&config.PublishLimit, "publish-limit", 10, "records a minute that it takes from one peer")
+	flags.IntVar(&config.BurstLimit, "burst-limit", 20, "newcomers that it takes at a time")
 	flags.BoolVar(&config.Lenient, "lenient", false, "leave out the checks of limits and bans")
 	flags.DurationVar(&config.Wait, "wait", 75*time.Second, "how long to wait for what happens by and by")
 	asJSON := flags.Bool("json", false, "print one JSON object instead of lines")
@@ -63,6 +69,11 @@ func runPeer(args []string) (exit int, err error) {
 	config.Indexer = indexers[0]
 	if len(indexers) > 1 {
 		config.Second = &indexers[1]
+	}
+	if *small != "" {
+		if config.Small, err = peer.AddrInfoFromString(*small); err != nil {
+			return 0, err
+		}
 	}
 	if *expect != "" {
 		if config.ExpectNode, err = peer.Decode(*expect); err != nil {
@@ -100,9 +111,9 @@ func drive(config Config, report *Report) {
 	s.Run("search", checkSearchByName, checkSearchStream, checkSearchRefusals, checkSecondIndexer)
 	s.Run("gossip", checkQueriesOfOthers, checkOwnQuery, checkForgedAnswers)
 	s.Run("candidates", checkCandidates)
-	s.Run("refusals", checkUnknownPeer, checkForeignHeartbeat, checkRefusedRecords, checkBrokenFrames)
+	s.Run("refusals", checkUnknownPeer, checkForeignHeartbeat, checkRefusedRecords, checkBrokenFrames, checkSplitFrames)
 	if !config.Lenient {
-		s.Run("limits", checkSearchLimit, checkBan, checkHeartbeatLimit)
+		s.Run("limits", checkSearchLimit, checkBan, checkHeartbeatLimit, checkPublishLimit, checkFull, checkBurst)
 	}
 }
 

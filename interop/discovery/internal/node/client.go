@@ -171,15 +171,21 @@ func ended(s network.Stream) bool {
 	return err == nil || !isTimeout(err)
 }
 
-// Raw writes bytes to a stream and gives what comes back until its end; ended
-// is false when there was no end in time.
-func (n *Node) Raw(to peer.ID, id string, raw []byte) (answer string, isEnded bool) {
-	s, err := n.Open(to, protocol.ID(id), connectDeadline)
+// Raw writes bytes to a stream, piece by piece, and gives what comes back until
+// its end; isEnded is false when there was no end in time.
+func (n *Node) Raw(to peer.ID, id protocol.ID, pieces ...[]byte) (answer string, isEnded bool) {
+	s, err := n.Open(to, id, connectDeadline)
 	if err != nil {
 		return err.Error(), true
 	}
 	defer s.Reset()
-	go func() { _, _ = s.Write(raw) }() // the stream may end before all is out
+	go func() {
+		for _, piece := range pieces {
+			if _, err := s.Write(piece); err != nil {
+				return // the stream may end before all is out
+			}
+		}
+	}()
 	var out bytes.Buffer
 	_ = s.SetReadDeadline(time.Now().Add(readDeadline))
 	_, err = io.Copy(&out, s)

@@ -37,6 +37,7 @@ describe.runIf(hasGo())('overlay of two languages', () => {
     await using fleet = await Fleet.make(folder.path('peer'));
     const first = await fleet.start('first', { mode: 'indexer', timeScale: 1 });
     const second = await fleet.start('second', { mode: 'indexer', timeScale: 1, seeds: [first] });
+    const small = await fleet.start('small', { mode: 'indexer', timeScale: 1, flags: ['--max-nodes=1'] });
     const node = await fleet.start('known-node', {
       timeScale: 1,
       seeds: [first],
@@ -47,12 +48,13 @@ describe.runIf(hasGo())('overlay of two languages', () => {
       psk: fleet.pskPath,
       indexer: first.address,
       indexer2: second.address,
+      'small-indexer': small.address,
       'expect-node': node.ready.peerId,
       'expect-name': 'known-node',
     });
     expect(report.checks.filter(({ ok }) => !ok)).toEqual([]);
     expect([code, report.failed]).toEqual([0, 0]);
-    expect(report.passed).toBeGreaterThan(130);
+    expect(report.passed).toBeGreaterThan(140);
     const groups = 'overlay heartbeat records dht measure search gossip candidates refusals limits';
     expect(new Set(report.checks.map(({ group }) => group))).toEqual(new Set(groups.split(' ')));
   }, 300_000);
