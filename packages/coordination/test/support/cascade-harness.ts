@@ -170,17 +170,7 @@ export class CascadeHarness {
 
   /** Lets time pass until the promise has settled, at most twenty minutes. */
   async settle<T>(promise: Promise<T>): Promise<T> {
-    let isSettled = false;
-    const settled = (): void => {
-      isSettled = true;
-    };
-    promise.then(settled, settled);
-    for (let step = 0; step < 24_000 && !isSettled; step++) {
-      await flush();
-      if (!isSettled) this.clock.advance(50);
-    }
-    if (!isSettled) throw new Error('not settled after twenty minutes');
-    return promise;
+    return settleOn(this.clock, promise);
   }
 
   #coordinator(): Coordinator {
@@ -234,6 +224,21 @@ export class CascadeHarness {
     this.#counts.set(call, count);
     return count;
   }
+}
+
+/** Lets time pass until the promise has settled, at most twenty minutes. */
+export async function settleOn<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+  const state = { isSettled: false };
+  const settled = (): void => {
+    state.isSettled = true;
+  };
+  promise.then(settled, settled);
+  for (let step = 0; step < 24_000; step++) {
+    await flush();
+    if (state.isSettled) return promise;
+    clock.advance(50);
+  }
+  throw new Error('not settled after twenty minutes');
 }
 
 /** A promise that never settles. */
