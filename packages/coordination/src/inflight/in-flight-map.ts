@@ -71,10 +71,13 @@ export class InFlightMap {
     return { entry: report(entry, now), handle: this.#handle(digest, entry), already: false };
   }
 
-  /** The running pull of the digest. While it is queued it is reported to start `now`: what has not begun cannot be stalled. */
-  lookup(digest: Digest, now: number): InFlightEntry | undefined {
+  /**
+   * The running pull of the digest. With `now`, one that is queued is reported to start at that time: what has not begun cannot
+   * be stalled.
+   */
+  lookup(digest: Digest, now?: number): InFlightEntry | undefined {
     const entry = this.#entries.get(digest);
-    return entry === undefined ? undefined : report(entry, now);
+    return entry === undefined ? undefined : report(entry, now ?? entry.startedAt);
   }
 
   /** All running pulls, oldest first, for the debug page. */
