@@ -81,7 +81,7 @@ export class SpotChecks {
       record === undefined || madeAt === undefined ? undefined : this.#contradiction(entry, record, madeAt);
     if (contradiction !== undefined) {
       this.#count(entry, false, contradiction);
-      this.#findings.suspect(entry, 'its record contradicts its answers');
+      this.#suspect(entry, 'its record contradicts its answers');
     }
     const listed = new Set(record?.peers);
     const denied = new Map(this.#denials.get(entry));
@@ -96,8 +96,13 @@ export class SpotChecks {
     // They have also said what they see of it.
     this.#witnesses.testify(entry, opinions);
     // Checked again as soon as it may be, until nothing is in doubt any more.
-    if ((this.#denials.get(entry)?.size ?? 0) > 0)
-      this.#findings.suspect(entry, 'listed peers do not know it');
+    if ((this.#denials.get(entry)?.size ?? 0) > 0) this.#suspect(entry, 'listed peers do not know it');
+  }
+
+  /** One round now, if it may be, and one as soon as the next may be: this check is not over yet, and so runs only then. */
+  #suspect(entry: PoolEntry, cause: string): void {
+    this.#findings.suspect(entry, cause);
+    entry.suspicionDue = cause;
   }
 
   /** When the record was made, in milliseconds since the epoch. */

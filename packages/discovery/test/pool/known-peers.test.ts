@@ -51,6 +51,15 @@ describe('the known peers (13.6)', () => {
     expect(known.isCredible('w')).toBe(true);
   });
 
+  it('have told the truth only when they agreed about another indexer', () => {
+    const known = new KnownPeers(64);
+    known.note(at('w'));
+    known.noteVerdict('w', 'x', true);
+    expect(known.hasAgreedAbout('w', 'x')).toBe(false);
+    expect(known.hasAgreedAbout('w', 'y')).toBe(true);
+    expect(known.hasAgreedAbout('stranger', 'y')).toBe(false);
+  });
+
   it('are believed although they contradict one indexer again and again', () => {
     const known = new KnownPeers(64);
     known.note(at('w'));

@@ -72,6 +72,36 @@ describe('spot checks (24.4)', () => {
     );
   });
 
+  it('compare them both ways: a record may not fall short of the answers either', async () => {
+    const { node, indexer, passMinutes } = await indexerListing((known) => known.slice(0, 3), true);
+    indexer.script = () => ({ fill_rate: 0.25, peer_count: 25 });
+    await passMinutes(6);
+    expect(spotChecks(node)).toContainEqual(
+      expect.objectContaining({
+        isGood: false,
+        note: expect.stringMatching(/claims 3 peers, its answers 22 more/),
+      }),
+    );
+  });
+
+  it('do not believe a denial of somebody who denies every indexer', async () => {
+    const fleet = new PoolFleet();
+    const indexers = fleet.indexers(3);
+    const slanderers = Array.from({ length: 6 }, () => fleet.witness(() => ({ seen: false })));
+    const node = await fleet.node({ seeds: indexers.map(({ info }) => info) });
+    for (const slanderer of slanderers) node.agent.noteKnownPeer(slanderer);
+    for (let minute = 0; minute < 30; minute += 1) {
+      for (const indexer of indexers) {
+        indexer.fillRate = 0.06;
+        const nodes = slanderers.map(({ ID }) => ID);
+        node.directory.indexerRecords.set(indexer.peer, indexerRecordOf(indexer.member, nodes));
+      }
+      await fleet.pass(60, 1_000);
+    }
+    expect(spotChecks(node)).toEqual([]);
+    expect(happened(node, 'pool.discharged')).toEqual([]);
+  });
+
   it('do not compare a record that was made before we listened', async () => {
     const fleet = new PoolFleet();
     const [indexer] = fleet.indexers(1) as [ScriptedIndexer];
