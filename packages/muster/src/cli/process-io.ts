@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import process from 'node:process';
-import { processLogDestination, stopOnSignals } from '@muster/core';
+import { type Lifecycle, processLogDestination, stopOnSignals } from '@muster/core';
 import type { CliIo, Output } from './io.ts';
 
 /** A stream of the process. One whose reader is gone swallows what is written: a server goes on without it. */
@@ -14,6 +14,14 @@ function output(stream: NodeJS.WriteStream): Output {
     isTerminal: stream.isTTY === true,
     closed: closing.signal,
   };
+}
+
+/** A process that another one of this program has started ends with it, however that one ends. */
+function stopWithParent(lifecycle: Lifecycle): () => void {
+  process.channel?.unref();
+  const stop = (): void => void lifecycle.stop('the process that started this one has ended');
+  process.once('disconnect', stop);
+  return () => void process.off('disconnect', stop);
 }
 
 /** How this process was started, as a person would type it in the same folder. */
@@ -31,7 +39,14 @@ export function processIo(): CliIo {
     environment: process.env,
     homeDirectory: homedir(),
     launcher: launcher(),
-    stopOnSignals: (lifecycle) => stopOnSignals(lifecycle),
+    stopOnSignals(lifecycle) {
+      const ignoreSignals = stopOnSignals(lifecycle);
+      const ignoreParent = stopWithParent(lifecycle);
+      return () => {
+        ignoreSignals();
+        ignoreParent();
+      };
+    },
     onReload(callback) {
       process.on('SIGHUP', callback);
       return () => void process.off('SIGHUP', callback);

@@ -1,7 +1,8 @@
 /** Members of a demo as they run: in this process, or each in its own. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
+import type { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import {
@@ -86,7 +87,8 @@ const BIN = fileURLToPath(new URL('../../bin/muster.mjs', import.meta.url));
 export const startProcess: StartMember = async (planned, io) => {
   const flags = Object.entries(planned.flags).map(([name, value]) => `--${name}=${value}`);
   const child = spawn(process.execPath, [BIN, 'node', 'run', '--json', ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The channel ends with this process, and the member with the channel.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...io.environment },
   });
   const ended = (async (): Promise<string> => {
@@ -94,7 +96,8 @@ export const startProcess: StartMember = async (planned, io) => {
     return child.signalCode ?? `exit code ${child.exitCode}`;
   })();
   let lastLine = '';
-  createInterface(child.stderr).on('line', (line) => {
+  const { stdout, stderr } = child as ChildProcessByStdio<null, Readable, Readable>;
+  createInterface(stderr).on('line', (line) => {
     lastLine = line;
     io.logs.write(`${planned.name}: ${line}\n`);
   });
@@ -104,7 +107,7 @@ export const startProcess: StartMember = async (planned, io) => {
     await ended;
     late.cancel();
   };
-  const ready = once(createInterface(child.stdout), 'line') as Promise<[string]>;
+  const ready = once(createInterface(stdout), 'line') as Promise<[string]>;
   const first = await Promise.race([ready, ended]);
   if (typeof first === 'string') {
     throw cliErrors.create('MEMBER_FAILED', `${planned.name} did not start: ${messageOf(lastLine) ?? first}`);

@@ -13,7 +13,7 @@ export interface PlannedMember {
 export interface PlanOptions {
   readonly indexers: number;
   readonly nodes: number;
-  /** One for each member, indexers first. */
+  /** One for each member, indexers first; 0 is any free one, for nodes only. */
   readonly ports: readonly number[];
   /** Peer ids of the indexers, in order. */
   readonly indexerIds: readonly string[];

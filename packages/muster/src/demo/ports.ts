@@ -1,28 +1,42 @@
-import { createServer, type Server } from 'node:net';
+import { createServer } from 'node:net';
+import { errorCode, type Random } from '@muster/core';
+
+/** Below the ports that systems give to outgoing connections, so that none takes a port before its member does. */
+const LOWEST = 10_000;
+const HIGHEST = 29_999;
+const MAX_TRIES = 1_000;
 
 /**
- * Ports of the loopback for `count` members: those from `first` on, or free ones that the system gives when it is 0. All
- * are let go again, so that another program may take one before its member does; the start then says so.
+ * Ports of the loopback for members: `known` of them with ports that others are told beforehand, then `others`. From
+ * `first` on, all follow one another. When it is 0, the known ones are free ones at this moment, and the others 0: the
+ * system chooses.
  */
-export async function choosePorts(first: number, count: number): Promise<readonly number[]> {
-  if (first !== 0) return Array.from({ length: count }, (_, index) => first + index);
-  const servers: Server[] = [];
-  try {
-    for (let index = 0; index < count; index += 1) {
-      const server = createServer();
-      servers.push(server);
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', resolve);
-      });
-    }
-    return servers.map((server) => {
-      const address = server.address();
-      return typeof address === 'object' && address !== null ? address.port : 0;
-    });
-  } finally {
-    await Promise.all(
-      servers.map(async (server) => await new Promise<void>((resolve) => void server.close(() => resolve()))),
-    );
+export async function choosePorts(
+  first: number,
+  known: number,
+  others: number,
+  random: Random,
+): Promise<readonly number[]> {
+  if (first !== 0) return Array.from({ length: known + others }, (_, index) => first + index);
+  const free = new Set<number>();
+  for (let tries = 0; free.size < known && tries < MAX_TRIES; tries += 1) {
+    const port = LOWEST + random.integer(HIGHEST - LOWEST + 1);
+    if (!free.has(port) && (await isFree(port))) free.add(port);
   }
+  return [...free, ...Array.from({ length: others }, () => 0)];
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, '127.0.0.1', resolve);
+    });
+  } catch (error) {
+    if (errorCode(error) === 'EADDRINUSE' || errorCode(error) === 'EACCES') return false;
+    throw error;
+  }
+  await new Promise<void>((resolve) => void server.close(() => resolve()));
+  return true;
 }

@@ -117,7 +117,7 @@ async function makePlan(values: Context['values'], folder: string): Promise<read
     );
     ids.push(identity.peerId);
   }
-  const ports = await choosePorts(port, names.length);
+  const ports = await choosePorts(port, indexers, nodes, systemRandom);
   return planDemo({ indexers, nodes, ports, indexerIds: ids.slice(0, indexers), folder, pskPath, logLevel });
 }
 

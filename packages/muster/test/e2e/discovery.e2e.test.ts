@@ -220,6 +220,20 @@ describe('who does not belong', () => {
 });
 
 describe('a node as a process', () => {
+  it('ends with the process that has started it, however that one ends', async () => {
+    await using demo = muster(
+      ['node', 'demo', '--json', '--port', '0', '--nodes', '1', '--processes'],
+      folder.path(),
+    );
+    await demo.printed('"ready"');
+    const [first = ''] = demo.stdout.split('\n');
+    const { members } = JSON.parse(first) as { members: { pid: number }[] };
+    expect(members).toHaveLength(3);
+    expect(members.every(({ pid }) => isRunning(pid))).toBe(true);
+    demo.signal('SIGKILL');
+    await expect.poll(() => members.filter(({ pid }) => isRunning(pid)), PATIENCE).toEqual([]);
+  });
+
   it('stops cleanly when it is asked to, and keeps its identity', async () => {
     await using fleet = await makeFleet();
     const indexer = await fleet.start('indexer', { mode: 'indexer' });
@@ -299,6 +313,15 @@ describe('a node as a process', () => {
     });
   });
 });
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<string> {

@@ -48,17 +48,13 @@ export const PATIENCE = { timeout: 90_000, interval: 200 };
 
 /** Whether a search by the node with this status endpoint finds the name; ends it as soon as it does. */
 export async function finds(status: string, name: string): Promise<boolean> {
-  const ending = new AbortController();
-  const response = await fetch(`http://${status}/search?name=${encodeURIComponent(name)}`, {
-    signal: ending.signal,
-  });
+  const response = await fetch(`http://${status}/search?name=${encodeURIComponent(name)}`);
   let text = '';
   const decoder = new TextDecoder();
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    if (!text.includes(`"name":"${name}"`)) continue;
-    ending.abort();
-    return true;
+    // Leaving the loop cancels the request, and that the search.
+    if (text.includes(`"name":"${name}"`)) return true;
   }
   return false;
 }
