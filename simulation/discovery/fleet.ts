@@ -32,6 +32,8 @@ export interface GroupSpec {
   readonly prefix?: string;
   /** The seeds of the member with this index; by default two random ones of the running indexers. */
   readonly seeds?: (index: number) => readonly Member[];
+  /** How many random ones. @default 2 */
+  readonly seedsPerNode?: number;
   readonly settings?: (index: number) => Partial<DiscoverySettings>;
   readonly role?: RoleName;
   readonly clique?: string;
@@ -80,7 +82,9 @@ export class Fleet {
   /** Adds nodes; each is seeded on two honest indexers. */
   addNodes(spec: GroupSpec): readonly Member[] {
     return this.#addGroup({ prefix: 'node', ...spec }, true, () =>
-      this.random.shuffled(this.indexers().filter(({ isHonest }) => isHonest)).slice(0, 2),
+      this.random
+        .shuffled(this.indexers().filter(({ isHonest }) => isHonest))
+        .slice(0, spec.seedsPerNode ?? 2),
     );
   }
 

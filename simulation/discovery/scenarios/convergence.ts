@@ -44,6 +44,8 @@ export const M10: Scenario = {
       seed,
       indexers: 10,
       nodes: 100,
+      // The indexers are nodes of one another as well: with two seeds each, the slots would be gone before any choice.
+      seedsPerNode: 1,
       network: RTT_50,
       indexerSettings: () => ({ maxNodes: 30 }),
     });

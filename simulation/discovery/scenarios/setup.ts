@@ -19,6 +19,8 @@ export interface StageOptions {
   readonly indexerSettings?: (index: number) => Partial<DiscoverySettings>;
   /** The first so many indexers are the seeds of all nodes; without, each node has two random ones. */
   readonly seedIndexers?: number;
+  /** Seeds of each node where they are random. @default 2 */
+  readonly seedsPerNode?: number;
   readonly safety?: SafetyOptions;
   /** @default 2000 */
   readonly startWithinMs?: number;
@@ -39,6 +41,7 @@ export function stage(options: StageOptions): Fleet {
   const { seedIndexers } = options;
   fleet.addNodes({
     count: options.nodes,
+    ...(options.seedsPerNode !== undefined && { seedsPerNode: options.seedsPerNode }),
     ...(seedIndexers !== undefined && { seeds: () => fleet.indexers().slice(0, seedIndexers) }),
   });
   fleet.startAll({ withinMs: options.startWithinMs ?? 2_000 });
