@@ -13,6 +13,7 @@ import type {
   ContentDiscovery,
   ContentStore,
   Coordinator,
+  Descriptor,
   LocalCoordinator,
 } from '../parts.ts';
 import type { CoordinationSettings } from '../settings.ts';
@@ -52,6 +53,12 @@ export interface ProviderSuppression {
   hasCached?(digest: Digest, nodeId: string): void;
 }
 
+/** What is known of objects (3.6). */
+export interface SizeIndex {
+  get(digest: Digest): Descriptor | undefined;
+  learn(digest: Digest, descriptor: Descriptor): void;
+}
+
 export interface ColdStartParts {
   readonly coordinator: Coordinator;
   /** Without it this node neither answers its own probes nor pulls for itself. */
@@ -60,6 +67,7 @@ export interface ColdStartParts {
   readonly discovery: Pick<ContentDiscovery, 'findProviders' | 'health'>;
   readonly store: Pick<ContentStore, 'has'>;
   readonly suppression?: ProviderSuppression;
+  readonly descriptors?: SizeIndex;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
@@ -101,13 +109,15 @@ export class CascadeContext {
   /** One question to one node, or to ourselves, within two seconds. Rejects when it is not answered. */
   async intent(nodeId: string, digest: Digest, signal: AbortSignal): Promise<PullIntent> {
     const { coordinator, local, timers } = this.parts;
-    return within(timers, QUERY_TIMEOUT_MS, signal, async (inner) => {
+    const intent = await within(timers, QUERY_TIMEOUT_MS, signal, async (inner) => {
       if (nodeId !== this.self) {
         return coordinator.pullIntent(nodeId, digest, { signal: inner, timeoutMs: QUERY_TIMEOUT_MS });
       }
       if (local === undefined) throw coordinationErrors.create('PEER_UNRESOLVED', 'no local coordinator');
       return local.localPullIntent(digest);
     });
+    this.#learnSize(digest, intent.totalBytes);
+    return intent;
   }
 
   /** The node has refused to be tailed. */
@@ -125,5 +135,12 @@ export class CascadeContext {
     if (!this.parts.options.partialTransfer) return false;
     const until = this.#lacksPartialUntil.get(nodeId);
     return until === undefined || this.parts.clock.monotonic() >= until;
+  }
+
+  /** Another node's word for a size is taken only while there is no better one. */
+  #learnSize(digest: Digest, size: number | undefined): void {
+    const { descriptors } = this.parts;
+    if (size === undefined || descriptors === undefined) return;
+    if (descriptors.get(digest)?.size === undefined) descriptors.learn(digest, { size });
   }
 }

@@ -85,6 +85,7 @@ export class CascadeHarness {
   readonly pleases = new Map<string, PleaseStub>();
   readonly suppressed = new Set<string>();
   readonly vindicated: string[] = [];
+  readonly sizes = new Map<Digest, number>();
   /** Providers of the lookups, in order; later ones find nobody. */
   lookups: (readonly Provider[] | Error | 'hang')[] = [];
   lookupCount = 0;
@@ -122,6 +123,13 @@ export class CascadeHarness {
       suppression: {
         isSuppressed: (_digest, provider) => this.suppressed.has(provider.nodeId),
         hasCached: (_digest, nodeId) => this.vindicated.push(nodeId),
+      },
+      descriptors: {
+        get: (digest) => {
+          const size = this.sizes.get(digest);
+          return size === undefined ? undefined : { size };
+        },
+        learn: (digest, { size }) => void this.sizes.set(digest, size ?? -1),
       },
       clock: this.clock,
       timers: this.clock,
