@@ -66,6 +66,9 @@ export class HeartbeatSender {
       const answer = await channel.ask(message, message.seq ?? 0, signal);
       if (answer.kind === 'ended') {
         this.#reset(entry.peer, channel);
+        // Links break although nobody is down. Who takes a new stream at once has only failed to answer this heartbeat;
+        // it is not sent again, since it may have arrived and the gap holds.
+        if (answer.reason === 'STREAM_RESET' && (await this.#canReopen(entry))) return { kind: 'silent' };
         return { kind: 'failed', reason: answer.reason };
       }
       if (answer.kind === 'silent') {
@@ -84,6 +87,15 @@ export class HeartbeatSender {
   #openChannel(peer: PeerId): HeartbeatChannel | undefined {
     const channel = this.#channels.get(peer);
     return channel?.isOpen === true ? channel : undefined;
+  }
+
+  async #canReopen(entry: PoolEntry): Promise<boolean> {
+    try {
+      await this.#open(entry);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async #open(entry: PoolEntry): Promise<HeartbeatChannel> {

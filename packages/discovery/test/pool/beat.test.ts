@@ -61,6 +61,19 @@ describe('outcomes of heartbeats (11.3)', () => {
     expect(node.agent.entry(other.peer)).toMatchObject({ isHealthy: true, consecutiveFails: 0 });
   });
 
+  it('take a reset in the middle of a heartbeat for silence when a new stream opens, and for a failure when none does', async () => {
+    const { fleet, other, node } = await pair();
+    other.script = () => 'reset';
+    await fleet.pass(22);
+    expect(node.agent.entry(other.peer)).toMatchObject({ silent: 1, consecutiveFails: 0 });
+    other.script = () => {
+      fleet.members.network.isolate(other.peer);
+      return 'reset';
+    };
+    await fleet.pass(22);
+    expect(node.agent.has(other.peer)).toBe(false);
+  });
+
   it('DEF-2: end the stream at a frame that cannot be read, and count it as a failure', async () => {
     const { fleet, other, node } = await pair();
     other.script = () => ({ fill_rate: 'much' });
