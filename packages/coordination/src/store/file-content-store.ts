@@ -216,7 +216,7 @@ export class FileContentStore implements ContentStore {
 
   /** All objects, most recently used first. */
   inventory(): Iterable<{ readonly digest: Digest; readonly size: number }> {
-    return [...this.#index.oldestFirst()].reverse().map(({ digest, size }) => ({ digest, size }));
+    return [...this.#index.oldestFirst()].toReversed().map(({ digest, size }) => ({ digest, size }));
   }
 
   /** Sweeps now and waits for it, for tests and operators. */

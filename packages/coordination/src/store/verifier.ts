@@ -54,7 +54,7 @@ async function isIntact(
     const hash = createHash('sha256');
     for (let position = 0; ;) {
       signal.throwIfAborted();
-      while (isPaced && parts.isBusy()) await parts.timers.sleep(BUSY_PAUSE_MS, signal);
+      if (isPaced) await untilIdle(parts, signal);
       const read = await file.read(position, buffer);
       hash.update(buffer.subarray(0, read));
       position += read;
@@ -66,4 +66,8 @@ async function isIntact(
   } finally {
     await file.close();
   }
+}
+
+async function untilIdle({ isBusy, timers }: VerifierParts, signal: AbortSignal): Promise<void> {
+  while (isBusy()) await timers.sleep(BUSY_PAUSE_MS, signal);
 }
