@@ -182,7 +182,10 @@ export class PoolAgent implements Pool {
 
   witnessReport(asked: PeerId): WitnessReport {
     const entry = this.#state.directory.get(asked);
-    if (entry?.lastAnswered === undefined) return { seen: false };
+    if (entry?.lastAnswered === undefined) {
+      // Who changes its indexers often must not make liars of those that it has left.
+      return { seen: this.#state.leftLately.has(asked, this.#state.now()) };
+    }
     return {
       seen: true,
       fill_rate: entry.fillRate,

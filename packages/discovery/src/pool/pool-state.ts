@@ -25,6 +25,8 @@ export class PoolState {
   readonly quarantine = new Denylist(MAX_DENIED);
   /** Indexers that left for another reason and should not come right back on the word of others. */
   readonly avoided = new Denylist(MAX_DENIED);
+  /** Indexers that we have just left: they hold our record, and name us as one of theirs, until it expires. */
+  readonly leftLately = new Denylist(MAX_DENIED);
   /** Indexers that our record could not be found through while they represented us. */
   readonly doubtedReferents = new Denylist(MAX_DENIED);
   readonly standby: StandbyList;
@@ -129,6 +131,8 @@ export class PoolState {
       gone: constants.fullBackoffMs,
     };
     if (awayMs[reason] > 0) this.avoided.add(entry.peer, this.now() + awayMs[reason], reason);
+    if (entry.lastAnswered !== undefined && awayMs[reason] > 0)
+      this.leftLately.add(entry.peer, this.now() + constants.heartbeatExpiryMs, reason);
     overlay.protect(entry.peer, false);
     for (const listener of this.#evictionListeners) listener(entry);
     events.publish('pool.evicted', {

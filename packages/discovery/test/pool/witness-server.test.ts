@@ -34,6 +34,17 @@ describe('witness answers (13.7)', () => {
     expect(happened(node, 'witness.served')).toHaveLength(4);
   });
 
+  it('own up to an indexer that was left a moment ago, while it still lists us', async () => {
+    const fleet = new PoolFleet();
+    const [left, kept] = fleet.indexers(2) as [ScriptedIndexer, ScriptedIndexer];
+    const node = await fleet.node({ seeds: [left.info, kept.info] });
+    const caller = fleet.members.member();
+    node.agent.drop(left.peer, 'gone');
+    expect(await ask(fleet, caller, node, { indexer_peer_id: left.peer })).toEqual({ seen: true });
+    await fleet.pass(121);
+    expect(await ask(fleet, caller, node, { indexer_peer_id: left.peer })).toEqual({ seen: false });
+  });
+
   it('are limited to thirty a minute for each caller', async () => {
     const fleet = new PoolFleet();
     const node = await fleet.node();
