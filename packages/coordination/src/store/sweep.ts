@@ -176,8 +176,12 @@ export class Sweeper {
     return count === undefined || count < Math.min(policy.providerThreshold, Math.max(1, clusterSize()));
   }
 
-  /** Begins the look-ups of the next candidates, so that a sweep over many rare objects does not take one after the other. */
+  /**
+   * Begins the look-ups of the next candidates once one was rare, so that a sweep over many rare objects does not take one
+   * after the other.
+   */
   #lookAhead(visited: ReadonlySet<Digest>): void {
+    if (visited.size === 0) return;
     let started = 0;
     for (const { digest } of this.#parts.index.oldestFirst()) {
       if (visited.has(digest)) continue;
