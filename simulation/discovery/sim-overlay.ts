@@ -65,6 +65,7 @@ export class SimOverlay implements Overlay, Endpoint {
   readonly #protected = new Set<PeerId>();
   readonly #met = new Set<PeerId>();
   #isRefused: (peer: PeerId) => boolean = () => false;
+  #remotes: readonly RemotePeer[] | undefined;
   #isStarted = false;
   #isPushing = false;
 
@@ -123,7 +124,9 @@ export class SimOverlay implements Overlay, Endpoint {
   }
 
   connections(): readonly RemotePeer[] {
-    return [...this.#connections.values()].map((connections) => this.#remoteOf(connections[0] as Connection));
+    // Asked for at every heartbeat: the list is made anew only when it has changed.
+    this.#remotes ??= [...this.#connections.values()].map((open) => this.#remoteOf(open[0] as Connection));
+    return this.#remotes;
   }
 
   isConnected(peer: PeerId): boolean {
@@ -212,6 +215,7 @@ export class SimOverlay implements Overlay, Endpoint {
 
   onConnected(connection: Connection): void {
     const peer = connection.other(this).endpoint.host;
+    this.#remotes = undefined;
     const existing = this.#connections.get(peer);
     if (existing === undefined) this.#connections.set(peer, [connection]);
     else existing.push(connection);
@@ -224,6 +228,7 @@ export class SimOverlay implements Overlay, Endpoint {
 
   onDisconnected(connection: Connection): void {
     const peer = connection.other(this).endpoint.host;
+    this.#remotes = undefined;
     const rest = (this.#connections.get(peer) ?? []).filter((each) => each !== connection);
     if (rest.length > 0) {
       this.#connections.set(peer, rest);

@@ -8,6 +8,7 @@ import { F6, F6B, F11 } from './partitions.ts';
 import type { Scenario } from './result.ts';
 import { M04, RECALL } from './searches.ts';
 import { F2, F2B, F3, F4, F5 } from './seeds.ts';
+import { M14 } from './strangers.ts';
 
 /** All of them, in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -35,6 +36,7 @@ export const SCENARIOS: readonly Scenario[] = [
   M11,
   M12,
   M13,
+  M14,
   M17,
   ROLES,
   REKEYING,
@@ -48,7 +50,6 @@ export const ELSEWHERE: readonly (readonly [string, string])[] = [
   ['M-03', 'F1b'],
   ['M-05', 'M-04'],
   ['M-09', 'F10'],
-  ['M-14', 'needs a real process: memory'],
   ['M-15', 'F11'],
   ['M-16', 'needs a real process: time of a heartbeat'],
   ['M-18', 'needs resource streams'],

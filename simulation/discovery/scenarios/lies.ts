@@ -233,7 +233,8 @@ export const CLIQUES: Scenario = {
     const fleets: Fleet[] = [];
     const total = 20;
     const shares = options.isQuick ? [0.3] : [0.1, 0.2, 0.3, 0.45];
-    const minutes = options.minutes ?? 30;
+    // Members replace one another in the pools, so it takes longer than the time for one liar.
+    const minutes = options.minutes ?? 45;
     for (const role of ['clique', 'careful-clique'] as const) {
       for (const share of shares) {
         const liars = Math.round(total * share);
@@ -241,12 +242,17 @@ export const CLIQUES: Scenario = {
         fleets.push(result.fleet);
         const name = `${role} of ${Math.round(share * 100)} %`;
         const isBound = role === 'clique';
+        const found = result.stays.filter((stay) => Number.isFinite(stay));
+        const outAfter = minutesOf(quantile(found, 0.95));
         report.figure(
-          `${name}: honest pools free of it`,
-          result.free,
-          'share',
-          isBound ? { atLeast: 0.95 } : {},
+          `${name}: out after, p95 of those that were found out`,
+          outAfter,
+          'min',
+          isBound ? { atMost: 20 } : {},
         );
+        // Beyond a third there are not enough honest indexers to fill the pools.
+        const goal = isBound && share <= 0.3 ? { atLeast: 0.95 } : {};
+        report.figure(`${name}: honest pools free of it`, result.free, 'share', goal);
         report.figure(`${name}: worst score kept`, result.worstScore, 'of 100');
         report.figure(`${name}: evictions of honest indexers`, result.honestEvictions, '');
       }
