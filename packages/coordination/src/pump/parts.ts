@@ -1,0 +1,77 @@
+/** What the pump works with. */
+
+import type { Clock, EventBus, Logger, Timers } from '@muster/core';
+import type { CoordinationEvents } from '../events.ts';
+import type { InFlightMap } from '../inflight/in-flight-map.ts';
+import type { ContentDiscovery, ContentStore, Descriptor, Downloads, OriginAdapter } from '../parts.ts';
+import type { CoordinationSettings } from '../settings.ts';
+import type {
+  Digest,
+  FailureClass,
+  NegativeEntry,
+  ObjectKind,
+  Provider,
+  PullJob,
+  Repository,
+} from '../types.ts';
+
+/** The negative cache, with its writing side. `now` is the wall clock. */
+export interface OriginFailures {
+  lookup(digest: Digest, now: number): NegativeEntry | undefined;
+  fail(digest: Digest, failureClass: FailureClass, now: number, retryAfterMs?: number): NegativeEntry;
+  success(digest: Digest): void;
+}
+
+/** The descriptor index. */
+export interface Descriptors {
+  get(digest: Digest): Descriptor | undefined;
+  learn(digest: Digest, descriptor: Descriptor): void;
+  verified(digest: Digest, size: number): void;
+  learnManifest(body: Uint8Array, repository?: Repository): number;
+}
+
+/** An object that other nodes were found to have before the origin was asked (15.9). */
+export interface PeerCopyRequest extends Repository {
+  readonly digest: Digest;
+  readonly kind: ObjectKind;
+  readonly providers: readonly Provider[];
+}
+
+/**
+ * Copies an object from peers, and peers only, into the Download of its digest, whose writing half it takes and gives back.
+ * Resolves when it has committed the object, or has given up; rejecting is giving up, too. The signal ends it when no byte
+ * has come for too long.
+ */
+export type CopyFromPeers = (request: PeerCopyRequest, signal: AbortSignal) => Promise<void>;
+
+export interface PullPumpParts {
+  /** By the name of the registry. */
+  readonly origins: ReadonlyMap<string, OriginAdapter>;
+  readonly downloads: Downloads;
+  readonly store: Pick<ContentStore, 'has' | 'open'>;
+  readonly inflight: InFlightMap;
+  readonly negative: OriginFailures;
+  readonly descriptors: Descriptors;
+  readonly discovery: Pick<ContentDiscovery, 'findProviders' | 'provide'>;
+  /** Without it nobody looks around before going to the origin. */
+  readonly copyFromPeers?: CopyFromPeers;
+  /**
+   * Whether somebody here will go on with the Download of the digest after a failed pull: then it is left to them as it is,
+   * else it is given up. @default nobody will
+   */
+  readonly isFollowed?: (digest: Digest) => boolean;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly events: Pick<EventBus<CoordinationEvents>, 'publish'>;
+  readonly logger: Logger;
+  readonly options: Pick<
+    CoordinationSettings,
+    'maxConcurrentPulls' | 'pullQueue' | 'pumpPeerCheck' | 'pumpPeerCheckMs'
+  >;
+}
+
+/** How a pull that went well got the object. */
+export type PullSource = 'origin' | 'peer' | 'present';
+
+/** What is pulled, with the kind that is known of it. */
+export type PullSubject = Pick<PullJob, 'digest' | 'kind' | 'registry' | 'repository' | 'trigger'>;
