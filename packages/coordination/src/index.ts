@@ -65,7 +65,12 @@ export type { Envelope } from './wire/envelope.ts';
 export { encodeFrame, FrameReader, MAX_MESSAGE_BYTES } from './wire/frame.ts';
 export { MAX_DIGESTS, PROTOCOL_ID, PROTOCOL_ID_1_1 } from './wire/messages.ts';
 export { ColdStart } from './cold-start/cascade.ts';
-export type { ColdStartParts, ColdStartSettings, ProviderSuppression } from './cold-start/context.ts';
+export type {
+  ColdStartParts,
+  ColdStartSettings,
+  ProviderSuppression,
+  SizeIndex,
+} from './cold-start/context.ts';
 export type {
   ColdStartRequest,
   CooldownDetails,
@@ -109,3 +114,5 @@ export type { DetachedCopy, LocalPrefetchParts } from './prefetch/local-prefetch
 export type { DescriptorSink, ManifestSource } from './prefetch/manifest-reader.ts';
 export { Prefetch } from './prefetch/prefetch.ts';
 export type { PrefetchOffer, PrefetchParts, PrefetchSettings } from './prefetch/prefetch.ts';
+export type { CopyFromPeers, PeerCopyRequest, PullPumpParts, PullSource } from './pump/parts.ts';
+export { PullPump } from './pump/pull-pump.ts';
