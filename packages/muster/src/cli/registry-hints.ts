@@ -1,5 +1,5 @@
 /** What a person at the command line can do about errors whose own hints are for programmers. */
-import { refusalCodes } from '@muster/registry';
+import { refusalCodes } from '@muster/registry/vocabulary';
 import { type Refusal, refusalOf } from '@muster/client';
 import type { MusterError } from '@muster/core';
 

@@ -1,5 +1,4 @@
 import { defineCommand } from '../cli/command.ts';
-import { runRegistry } from '../serve/run-registry.ts';
 import { registrySettings } from '../settings/registry-settings.ts';
 
 export const dev = defineCommand({
@@ -11,5 +10,9 @@ export const dev = defineCommand({
   settings: registrySettings,
   takesConfigFile: true,
   examples: ['dev', 'dev --registry-addr 127.0.0.1:9100 --data /tmp/muster'],
-  run: async (context) => await runRegistry(context, { makesAdminToken: true }),
+  run: async (context) => {
+    // Loaded when it is needed: other commands are quicker, and smaller, without a registry.
+    const { runRegistry } = await import('../serve/run-registry.ts');
+    return await runRegistry(context, { makesAdminToken: true });
+  },
 });

@@ -1,14 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { errorCode, systemRandom } from '@muster/core';
 import type { Identity } from '@muster/core/identity';
-import {
-  ADMIN_SCOPES,
-  type AdminScope,
-  type AdminTokenEntry,
-  createAdminToken,
-  formatAdminTokenFile,
-  parseAdminTokenFile,
-} from '@muster/registry';
+import { ADMIN_SCOPES, type AdminScope, type AdminTokenEntry } from '@muster/registry/vocabulary';
 import { cliErrors } from '../cli/cli-errors.ts';
 import { defineCommand } from '../cli/command.ts';
 import { facts } from '../cli/table.ts';
@@ -92,6 +85,7 @@ export const adminToken = defineCommand({
         hint: 'Choose another name, or remove the entry from the file: that makes its token worthless.',
       });
     }
+    const { createAdminToken, formatAdminTokenFile, parseAdminTokenFile } = await import('@muster/registry');
     const { token, entry } = createAdminToken({ name, scopes }, systemRandom);
     const text = formatAdminTokenFile([...entries, entry]);
     parseAdminTokenFile(text);
@@ -118,5 +112,6 @@ async function readEntries(file: string): Promise<readonly AdminTokenEntry[]> {
     if (errorCode(error) === 'ENOENT') return [];
     throw error;
   }
+  const { parseAdminTokenFile } = await import('@muster/registry');
   return parseAdminTokenFile(text);
 }

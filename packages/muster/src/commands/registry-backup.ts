@@ -1,5 +1,4 @@
 import { fileStorage, systemClock } from '@muster/core';
-import { copyStore, logErrors, STORE_SIDE_FILES } from '@muster/registry';
 import { defineCommand } from '../cli/command.ts';
 import { count, showBytes } from '../cli/progress.ts';
 import { requireStore } from '../serve/data-directory.ts';
@@ -20,6 +19,7 @@ export const backup = defineCommand({
     const { data, maxNodes } = context.values;
     const to = context.operands['to'] ?? '';
     await requireStore(data);
+    const { copyStore, logErrors, STORE_SIDE_FILES } = await import('@muster/registry');
     const copy = await copyStore(fileStorage, data, to, {
       clock: systemClock,
       sideFiles: STORE_SIDE_FILES,

@@ -1,5 +1,4 @@
 import { defineCommand } from '../cli/command.ts';
-import { runRegistry } from '../serve/run-registry.ts';
 import { registrySettings } from '../settings/registry-settings.ts';
 
 export const serve = defineCommand({
@@ -15,5 +14,9 @@ export const serve = defineCommand({
     'registry serve --config /etc/muster/registry.yaml',
     'registry serve --registry-addr :9000 --tls --strict-directory-auth',
   ],
-  run: async (context) => await runRegistry(context, { makesAdminToken: false }),
+  run: async (context) => {
+    // Loaded when it is needed: other commands are quicker, and smaller, without a registry.
+    const { runRegistry } = await import('../serve/run-registry.ts');
+    return await runRegistry(context, { makesAdminToken: false });
+  },
 });

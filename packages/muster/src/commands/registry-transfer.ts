@@ -1,11 +1,5 @@
 /** Moving between the original's store and ours. */
-import {
-  exportOriginalStore,
-  importOriginalStore,
-  type ImportReport,
-  type TransferNote,
-  type TransferProgress,
-} from '@muster/registry';
+import type { ImportReport, TransferNote, TransferProgress } from '@muster/registry';
 import { cliErrors } from '../cli/cli-errors.ts';
 import { type CommandContext, defineCommand } from '../cli/command.ts';
 import { count, showBytes } from '../cli/progress.ts';
@@ -48,6 +42,7 @@ export const importOriginal = defineCommand({
         details: { path: data },
       });
     }
+    const { importOriginalStore } = await import('@muster/registry');
     const report = await importOriginalStore({
       snapshotPath: operands['from'],
       logPath: operands['wal'],
@@ -76,6 +71,7 @@ export const exportOriginal = defineCommand({
   run: async (context) => {
     const { data, maxNodes } = context.values;
     await requireStore(data);
+    const { exportOriginalStore } = await import('@muster/registry');
     const report = await exportOriginalStore({
       directory: data,
       to: context.operands['to'] ?? '',

@@ -1,5 +1,5 @@
 import { defineSettings, errorCode, EXIT_CODES } from '@muster/core';
-import { checkStore, type StoreCheckReport, type VerifyProblem } from '@muster/registry';
+import type { StoreCheckReport, VerifyProblem } from '@muster/registry';
 import { type CommandContext, defineCommand } from '../cli/command.ts';
 import { count, showBytes } from '../cli/progress.ts';
 import { facts } from '../cli/table.ts';
@@ -36,6 +36,7 @@ export async function checkDirectory(
   maxNodes: number,
 ): Promise<StoreCheckReport> {
   progress.update(`checking ${directory}`);
+  const { checkStore } = await import('@muster/registry');
   const report = await checkStore(
     directory,
     ({ phase, bytesDone, bytesTotal, seq }) => {
