@@ -251,7 +251,7 @@ export class CascadeRun {
     const { digest, kind, expectedSize = 0 } = this.request;
     this.context.parts.events.publish('coldstart.probe-hit', { digest, kind, rule: 3 });
     const size = intent.totalBytes ?? expectedSize;
-    return this.#wait(this.#newWait(node, `${this.#prefix}rule3_inflight`, size));
+    return this.#wait(newWait(this, node, `${this.#prefix}rule3_inflight`, size));
   }
 
   async #coldStart(candidates: readonly ProbeAnswer[]): Promise<Resolution | undefined> {
@@ -264,7 +264,7 @@ export class CascadeRun {
       if (answer.kind === 'accepted') {
         this.#accept(node.id);
         if (answer.hasCached) return this.cached(node, outcome);
-        return this.#wait(this.#newWait(node, outcome, expectedSize));
+        return this.#wait(newWait(this, node, outcome, expectedSize));
       }
       if (answer.kind === 'failed') throw this.#refusal(node.id, answer);
       this.#excluded.add(node.id);
@@ -284,10 +284,6 @@ export class CascadeRun {
   ): MusterError {
     const isTrusted = this.context.parts.options.trustedClasses.includes(failure.failureClass);
     return isTrusted ? this.shortCircuit(nodeId, failure) : this.coolDown(failure.cooldownUntil);
-  }
-
-  #newWait(node: ClusterNode, outcome: string, expectedSize: number): PullWait {
-    return newWait(this.context, node, outcome, { deadline: this.deadline(expectedSize), expectedSize });
   }
 
   async #wait(wait: PullWait): Promise<Resolution | undefined> {

@@ -5,15 +5,14 @@
 
 import { pollIntervalMs } from '../inflight/stall.ts';
 import type { ClusterNode, Provider, PullIntent } from '../types.ts';
-import type { CascadeContext } from './context.ts';
 import type { CascadeRun } from './run.ts';
 import type { Resolution } from './resolution.ts';
 import { isTrustedFailure } from './rules.ts';
 
 /** Every so many iterations the puller is asked again. */
 const ASK_AGAIN_EVERY = 5;
-/** A lookup that takes longer must not keep the loop from looking elsewhere. */
-const MAX_LOOKUP_MS = 5_000;
+/** A lookup that takes longer must not keep the loop from looking elsewhere; a session's own takes as long (13.8). */
+const MAX_LOOKUP_MS = 2_000;
 /** Unanswered questions in a row after which a puller is given up. */
 const MAX_UNREACHABLE = 2;
 
@@ -25,6 +24,8 @@ export interface PullWait {
   deadline: number;
   expectedSize: number;
   iteration: number;
+  /** Monotonic: when the puller is asked again at the latest. */
+  askAt: number;
   unreachable: number;
   /** Whether the pull was running when last heard of. */
   isInFlight: boolean;
@@ -36,6 +37,7 @@ type Look = Resolution | 'go-on' | 'give-up';
 export async function waitForPull(run: CascadeRun, wait: PullWait): Promise<Resolution | undefined> {
   const { clock, timers, options } = run.context.parts;
   const isSelf = wait.puller.id === run.context.self;
+  const intervalMs = pollIntervalMs(run.request.kind);
   for (;;) {
     run.signal.throwIfAborted();
     wait.iteration += 1;
@@ -48,14 +50,16 @@ export async function waitForPull(run: CascadeRun, wait: PullWait): Promise<Reso
     const providers = await lookup(run, wait.deadline - clock.monotonic());
     if (providers.length > 0) return { how: 'providers', providers, outcome: wait.outcome };
     const isLate = (): boolean => clock.monotonic() >= wait.deadline;
-    if (wait.iteration % ASK_AGAIN_EVERY === 0 || isLate()) {
+    if (wait.iteration % ASK_AGAIN_EVERY === 0 || clock.monotonic() >= wait.askAt || isLate()) {
+      // Slow lookups must not let looks at the puller fall so far apart that its progress can't be seen (8.4).
+      wait.askAt = clock.monotonic() + ASK_AGAIN_EVERY * intervalMs;
       const look = await askAgain(run, wait);
       if (look === 'give-up') return undefined;
       if (look !== 'go-on') return look;
     }
     if (isLate()) return undefined;
     const restMs = wait.deadline - clock.monotonic();
-    await timers.sleep(Math.min(pollIntervalMs(run.request.kind), restMs), run.signal);
+    await timers.sleep(Math.min(intervalMs, restMs), run.signal);
   }
 }
 
@@ -119,11 +123,21 @@ async function askAgain(run: CascadeRun, wait: PullWait): Promise<Look> {
 
 /** The wait for a puller that begins now. */
 export function newWait(
-  context: CascadeContext,
+  run: CascadeRun,
   puller: ClusterNode,
   outcome: string,
-  limits: { readonly deadline: number; readonly expectedSize: number },
+  expectedSize: number,
 ): PullWait {
-  context.parts.logger.debug({ node_id: puller.id, outcome }, 'waiting for a pull');
-  return { puller, outcome, ...limits, iteration: 0, unreachable: 0, isInFlight: true };
+  const { clock, logger } = run.context.parts;
+  logger.debug({ node_id: puller.id, outcome }, 'waiting for a pull');
+  return {
+    puller,
+    outcome,
+    deadline: run.deadline(expectedSize),
+    expectedSize,
+    iteration: 0,
+    askAt: clock.monotonic() + ASK_AGAIN_EVERY * pollIntervalMs(run.request.kind),
+    unreachable: 0,
+    isInFlight: true,
+  };
 }

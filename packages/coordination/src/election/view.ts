@@ -59,9 +59,8 @@ export class ElectionView {
   /** Takes in a snapshot and the own zone. To be called on every change of members, and before every election. */
   observe(snapshot: readonly ClusterNode[], ownZone: string, now: number): void {
     if (snapshot === this.#snapshot && ownZone === this.#zone) return;
-    const isFirst = this.#snapshot === undefined;
     const nodes = scopedNodes(snapshot, this.#scope, ownZone);
-    if (!isFirst && !hasSameIds(nodes, this.#nodes)) {
+    if (!hasSameIds(nodes, this.#nodes)) {
       this.#previous = this.#nodes;
       this.#changedAt = now;
     }

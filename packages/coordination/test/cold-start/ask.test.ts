@@ -102,6 +102,20 @@ describe('a call that failed may have arrived', () => {
     ]);
   });
 
+  it('learns from the answer whose clock deviates, and allows for it', async () => {
+    for (const behindMs of [5_000, 0]) {
+      const harness = new CascadeHarness();
+      const node = harness.node(0);
+      const startedAt = harness.clock.now() - behindMs;
+      harness.pleases.set(node, () => ({ outcome: 'started', startedAt }));
+      await harness.resolve({ kind: 'manifest' });
+      harness.clock.advance(6_500 - behindMs);
+      harness.intents.set(node, () => ({ inFlight: true, startedAt }));
+      const outcome = behindMs === 0 ? 'rule7_cold_start' : 'rule3_inflight';
+      expect(await harness.resolve({ kind: 'manifest' })).toMatchObject({ outcome });
+    }
+  });
+
   it('stops when the caller leaves in the middle of it', async () => {
     const abort = new AbortController();
     const harness = ambiguous(async () => {

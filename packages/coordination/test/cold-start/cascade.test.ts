@@ -113,6 +113,13 @@ describe('zone scope', () => {
     expect(harness.topic('hrw.mismatch')).toMatchObject([{ node: 'c', ours: harness.order.indexOf('c') }]);
   });
 
+  it('finds the own zone of a node that is not ready yet', async () => {
+    const harness = new CascadeHarness({ self: 'x', nodes, settings: { hrwScope: 'zone' } });
+    harness.members.bootstrapSnapshot = () => [clusterNode('x', 'z2')];
+    await harness.resolve();
+    expect(harness.calls.slice(0, 2).toSorted()).toEqual(['intent b', 'intent d']);
+  });
+
   it('does not compare ranks with other zones', async () => {
     const own = { ...clusterNode('x', 'z3') };
     const harness = new CascadeHarness({ self: 'x', nodes: [...nodes], settings: { hrwScope: 'zone' } });
@@ -204,6 +211,12 @@ describe('one run per digest', () => {
   });
 });
 
+it.each([{ registry: '' }, { repository: '' }])('asks nobody to pull with %o', async (missing) => {
+  const harness = new CascadeHarness();
+  await expect(harness.resolve(missing)).rejects.toMatchObject({ code: 'CASCADE_EXHAUSTED' });
+  expect(harness.ranks('please')).toEqual([]);
+});
+
 describe('rounds', () => {
   it('accept a second puller when the first gets nowhere, and never a third', async () => {
     const harness = new CascadeHarness({ settings: { partialTransfer: false, coldStartRounds: 5 } });
@@ -212,6 +225,44 @@ describe('rounds', () => {
     expect(harness.ranks('please')).toEqual([0, 1]);
     expect(harness.topic('coldstart.repull')).toHaveLength(1);
     expect(harness.clock.now() - start).toBeLessThan(30_000);
+  });
+
+  it('do not go back to a node that has declined', async () => {
+    const harness = new CascadeHarness({ settings: { partialTransfer: false } });
+    harness.pleases.set(harness.node(0), (calls) => ({ outcome: calls === 1 ? 'unspecified' : 'started' }));
+    await expect(harness.resolve({ kind: 'manifest' })).rejects.toMatchObject({ code: 'CASCADE_EXHAUSTED' });
+    expect(harness.ranks('please')).toEqual([0, 1, 2]);
+  });
+
+  it('count the takeover of a node once, and leave it aside from then on', async () => {
+    const harness = new CascadeHarness({ settings: { partialTransfer: false } });
+    const startedAt = harness.clock.now() - 60_000;
+    harness.intents.set(harness.node(0), () => ({ inFlight: true, startedAt }));
+    await expect(harness.resolve({ kind: 'manifest' })).rejects.toMatchObject({ code: 'CASCADE_EXHAUSTED' });
+    expect(harness.ranks('please')).toEqual([1, 2]);
+    const taken = harness.topic('coldstart.takeover').map(({ node }) => node);
+    expect(taken.filter((node) => node === harness.node(0))).toHaveLength(1);
+  });
+
+  it('name the expansion only when the last pass was one', async () => {
+    const nodes = ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => clusterNode(id));
+    const harness = new CascadeHarness({ nodes, settings: { partialTransfer: false } });
+    for (const rank of [0, 1, 2]) {
+      harness.intents.set(harness.node(rank), async (calls) => {
+        if (calls <= 2) throw new Error('unreachable');
+        return idle({ rank, hasCached: true });
+      });
+    }
+    harness.intents.set(harness.node(3), () => ({ rank: 3 }));
+    expect(await harness.resolve({ kind: 'manifest' })).toMatchObject({ outcome: 'rule2_cache_hit' });
+    expect(harness.ranks('please')).toEqual([3]);
+    expect(harness.topic('coldstart.expanded')).toEqual([{ reason: 'all_unreachable' }]);
+  });
+
+  it('do not begin when the time is over', async () => {
+    const harness = new CascadeHarness({ settings: { partialTransfer: false, coldStartBudgetMaxMs: 3_000 } });
+    await expect(harness.resolve()).rejects.toMatchObject({ code: 'CASCADE_EXHAUSTED' });
+    expect(harness.ranks('intent').filter((rank) => rank === 1)).toHaveLength(1);
   });
 
   it('end with the budget, whatever seems to go on', async () => {

@@ -237,6 +237,17 @@ describe('departures', () => {
     expect(harness.lookups).toBe(0);
   });
 
+  it('counts an outage anew after discovery was in order', async () => {
+    const harness = new Harness({ self: order(NODES, testDigest(1))[0]?.id as string }).started();
+    const attempts = [];
+    for (const health of [0, 1, 0]) {
+      harness.health = health;
+      attempts.push(await harness.gate.attempt(harness.request()));
+      harness.clock.advance(31_000);
+    }
+    expect(attempts.map(({ kind }) => kind)).toEqual(['declined', 'pulling', 'declined']);
+  });
+
   it('in an outage lets the best nodes through after a minute, and only them', async () => {
     const nodes = ['n0', 'n1', 'n2', 'n3', 'n4'].map((id) => clusterNode(id));
     const ranked = order(nodes, testDigest(1)).map(({ id }) => id);

@@ -82,6 +82,15 @@ describe('judging a reported pull', () => {
     expect(watch.judge(report({ progressBytes: 99 }), NOW + 15_001).isStalled).toBe(true);
   });
 
+  it('does not take the first progress it is told for growth', () => {
+    const watch = new StallWatch();
+    watch.judge(report(), NOW + 5_000);
+    expect(watch.judge(report({ progressBytes: 10 }), NOW + 6_000)).toMatchObject({
+      isStalled: true,
+      isProgressing: false,
+    });
+  });
+
   it('lets looks at blobs be ten seconds apart', () => {
     const watch = new StallWatch();
     watch.judge(report({ kind: 'blob', progressBytes: 10 }), NOW + 40_000);

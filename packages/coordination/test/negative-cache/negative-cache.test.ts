@@ -115,6 +115,13 @@ describe('bounds', () => {
     expect(cache.lookup(testDigest(1), START + 3)?.failureCount).toBe(2);
   });
 
+  it('drops nothing for a digest that it holds already', () => {
+    const cache = new NegativeCache({ ...DEFAULT_COORDINATION_SETTINGS, maxEntries: 2 });
+    for (const number of [1, 2, 2]) cache.fail(testDigest(number), 'transient', START);
+    expect(cache.lookup(testDigest(1), START)?.failureCount).toBe(1);
+    expect(cache.lookup(testDigest(2), START)?.failureCount).toBe(2);
+  });
+
   it('holds 4096 digests by default', () => {
     const cache = new NegativeCache(DEFAULT_COORDINATION_SETTINGS);
     for (let number = 0; number < 5_000; number++) cache.fail(testDigest(number), 'transient', START);

@@ -216,6 +216,30 @@ describe('sending', () => {
     expect(published).toMatchObject([{ payload: { failedGroups: 1 } }]);
   });
 
+  it('ends with the signal', async () => {
+    const { prefetch, published } = setUp({ coordinator: { pullIntent: never, pleasePull: never } });
+    const abort = new AbortController();
+    const sending = prefetch.send(SOURCE, children, abort.signal);
+    await flush();
+    abort.abort(new Error('the job took too long'));
+    await expect(sending).rejects.toThrow('the job took too long');
+    expect(published).toEqual([]);
+  });
+
+  it('lets others have their turn while it elects owners in a large cluster', async () => {
+    const members = new TestMembers(
+      'outside',
+      Array.from({ length: 5_000 }, (_, index) => clusterNode(`m${index}`)),
+    );
+    const clock = new ManualClock();
+    let yields = 0;
+    clock.yield = async () => void (yields += 1);
+    const { prefetch, sent } = setUp({ members, timers: clock, clock });
+    await prefetch.send(SOURCE, children);
+    expect(yields).toBe(3);
+    expect(asked(sent)).toEqual(LAYERS);
+  });
+
   it('sends no more digests at once than a request may have', async () => {
     const many = Array.from({ length: 300 }, (_, number) => ({
       digest: testDigest(number),
