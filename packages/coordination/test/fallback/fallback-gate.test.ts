@@ -193,6 +193,18 @@ describe('jitter', () => {
   });
 });
 
+it('does not go to the origin for a client that leaves during the last lookup', async () => {
+  const harness = new Harness().started();
+  const abort = new AbortController();
+  harness.lookup = async () => {
+    abort.abort(new Error('the client has left'));
+    return never();
+  };
+  const verdict = await harness.gate.attempt(harness.request({ signal: abort.signal }));
+  expect(verdict).toEqual({ kind: 'declined', reason: 'context_cancelled' });
+  expect([harness.jobs, harness.inflight.length]).toEqual([[], 0]);
+});
+
 describe('departures', () => {
   it('names the providers that the last lookup found, but not ourselves nor suppressed ones', async () => {
     const harness = new Harness().started();

@@ -140,15 +140,27 @@ describe('prefetch of a manifest', () => {
     gone.stored.clear();
     const large = new Store();
     large.size = 4_194_304;
+    const lying = new Store();
+    const valid = lying.stored.get(MANIFEST) as Uint8Array;
+    lying.stored.set(MANIFEST, Buffer.concat([valid, Buffer.alloc(4_194_304, ' ')]));
+    lying.size = 100;
     const malformed = new Store();
     malformed.stored.set(MANIFEST, new Uint8Array([123]));
-    for (const store of [gone, large, malformed]) {
+    for (const store of [gone, large, lying, malformed]) {
       const { prefetch, sent, published } = setUp({ store });
       prefetch.offer(SOURCE);
       await flush();
       expect([sent, published, prefetch.jobs]).toEqual([[], [], 0]);
     }
     expect(large.closed).toBe(1);
+  });
+
+  it('looks at 4096 children of a manifest at most', async () => {
+    const layers = Array.from({ length: 4_100 }, (_, number) => testDigest(number));
+    const { prefetch, sent } = setUp({ store: new Store(layers) });
+    prefetch.offer(SOURCE);
+    await expect.poll(() => prefetch.jobs).toBe(0);
+    expect(asked(sent)).toEqual(layers.slice(0, 4_096));
   });
 
   it('drops the oldest job when too many wait', async () => {
