@@ -156,7 +156,7 @@ describe('prefetch of a manifest', () => {
   });
 
   it('looks at 4096 children of a manifest at most', async () => {
-    const layers = Array.from({ length: 4_100 }, (_, number) => testDigest(number));
+    const layers = Array.from({ length: 4_100 }, (_, number) => testDigest(10_000 + number));
     const { prefetch, sent } = setUp({ store: new Store(layers) });
     prefetch.offer(SOURCE);
     await expect.poll(() => prefetch.jobs).toBe(0);
