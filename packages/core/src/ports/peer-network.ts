@@ -52,6 +52,8 @@ export interface PeerStreams {
 export interface ContentRouting {
   /** Announces that this peer has the content with this digest (32 bytes). */
   provide(sha256: Uint8Array, limit: WaitLimit): Promise<void>;
+  /** Forgets that this peer has it; other peers do when its announcement has grown old. */
+  withdraw?(sha256: Uint8Array): Promise<void>;
   /** Up to `count` providers, also self if it is one; addresses may be empty. */
   findProviders(
     sha256: Uint8Array,

@@ -5,3 +5,6 @@ export type { MetricsSources } from '../observability/index.ts';
 export { DiscoveryHost } from './discovery-host.ts';
 export type { HostOptions } from './discovery-host.ts';
 export { FilePeerStore } from '../stores/adapters/file-peer-store.ts';
+export { readPskFile } from '../identity/adapters/psk-file.ts';
+export { createPeerNetwork } from '../overlay/libp2p/index.ts';
+export type { ConnectionLimits, PeerNetwork, PeerNetworkOptions } from '../overlay/libp2p/index.ts';

@@ -29,17 +29,22 @@ export interface StoreLimits {
   readonly providers: number;
   /** Peers beyond those that must be kept. */
   readonly strangers: number;
+  /** Provider entries of one peer. @default 16 */
+  readonly provided?: number;
 }
 
+type Kind = 'records' | 'providers' | 'strangers';
+
 export const STORE_LIMITS: StoreLimits = { records: 16_384, providers: 4_096, strangers: 2_048 };
+
+/** One provider entry a peer is what discovery needs. */
+const MAX_PROVIDED = 16;
 
 /** Key and value texts are short: names of namespaces, a DID or a peer id. */
 const MAX_KEY_BYTES = 512;
 /** An indexer record is the longest value. */
 const MAX_VALUE_BYTES = 131_072;
 
-/** Provider entries of one peer. One is what this overlay needs. */
-const MAX_PROVIDED = 16;
 /** Entries that one put looks at when it makes room. */
 const EVICTION_TURNS = 32;
 
@@ -89,6 +94,8 @@ export class GuardedDatastore extends BaseDatastore {
   readonly #isKept: (peer: string) => boolean;
   /** How many provider entries a peer (by its key) has. */
   readonly #providers = new Map<string, number>();
+  /** The names of the provider entries of one content, so that a question for it needs no walk over all entries. */
+  readonly #byContent = new Map<string, Set<string>>();
   /** Keys in the order of their last put, by kind. */
   readonly #order = {
     records: new Set<string>(),
@@ -109,7 +116,7 @@ export class GuardedDatastore extends BaseDatastore {
   }
 
   /** Entries by kind. */
-  get sizes(): Readonly<Record<keyof StoreLimits, number>> {
+  get sizes(): Readonly<Record<Kind, number>> {
     const { records, providers, strangers } = this.#order;
     return { records: records.size, providers: providers.size, strangers: strangers.size };
   }
@@ -144,8 +151,10 @@ export class GuardedDatastore extends BaseDatastore {
    */
   override async *_all(query: { readonly prefix?: string | undefined }): AsyncGenerator<Entry> {
     const prefix = query.prefix ?? '';
-    for (const [name, value] of this.#entries) {
-      if (!name.startsWith(prefix)) continue;
+    const ofContent = prefix.startsWith(PROVIDER_PREFIX) ? (this.#byContent.get(prefix) ?? []) : undefined;
+    for (const name of ofContent ?? this.#entries.keys()) {
+      const value = this.#entries.get(name);
+      if (value === undefined || !name.startsWith(prefix)) continue;
       if (name.startsWith(PROVIDER_PREFIX) && !this.#entries.has(peerOfProvider(name))) continue;
       yield { key: new Key(name, false), value };
     }
@@ -163,7 +172,8 @@ export class GuardedDatastore extends BaseDatastore {
 
   /** One peer may not drive the entries of all others out. */
   #mayProvide(name: string): boolean {
-    return this.#entries.has(name) || (this.#providers.get(peerOfProvider(name)) ?? 0) < MAX_PROVIDED;
+    const limit = this.#limits.provided ?? MAX_PROVIDED;
+    return this.#entries.has(name) || (this.#providers.get(peerOfProvider(name)) ?? 0) < limit;
   }
 
   #check(name: string, bytes: Uint8Array): void {
@@ -181,7 +191,7 @@ export class GuardedDatastore extends BaseDatastore {
     }
   }
 
-  #remember(kind: keyof StoreLimits, name: string): void {
+  #remember(kind: Kind, name: string): void {
     const order = this.#order[kind];
     if (!order.delete(name) && kind === 'providers') this.#countProvider(name, 1);
     order.add(name);
@@ -213,6 +223,12 @@ export class GuardedDatastore extends BaseDatastore {
     const count = (this.#providers.get(peer) ?? 0) + change;
     if (count > 0) this.#providers.set(peer, count);
     else this.#providers.delete(peer);
+    const content = name.slice(0, name.lastIndexOf('/'));
+    const names = this.#byContent.get(content) ?? new Set();
+    if (change > 0) names.add(name);
+    else names.delete(name);
+    if (names.size > 0) this.#byContent.set(content, names);
+    else this.#byContent.delete(content);
   }
 }
 
@@ -230,7 +246,7 @@ function recordName(key: Uint8Array): string {
   return RECORD_PREFIX + base32.encode(key).slice(1);
 }
 
-function kindOf(name: string): keyof StoreLimits | undefined {
+function kindOf(name: string): Kind | undefined {
   if (name.startsWith(PEER_PREFIX)) return 'strangers';
   if (name.startsWith(RECORD_PREFIX)) return 'records';
   return name.startsWith(PROVIDER_PREFIX) ? 'providers' : undefined;

@@ -18,7 +18,7 @@ import { DHT_PROTOCOL } from '../../wire/protocols.ts';
 import type { Deadline, Dht, DhtNamespace } from '../overlay.ts';
 import type { GuardedDatastore, NamespaceRules } from './datastore.ts';
 import { raceAbort, startDeadline } from './deadline.ts';
-import type { HostServices } from './host.ts';
+import type { BaseServices } from './host.ts';
 import { parsePeer } from './parts.ts';
 
 /** Multihash code of SHA2-256: providers of other hashes are never found. */
@@ -35,7 +35,7 @@ const BOOTSTRAP_POLL_MS = 50;
 
 /** What the DHT needs of the host. */
 export interface DhtHost {
-  readonly libp2p: Libp2p<HostServices>;
+  readonly libp2p: Libp2p<BaseServices>;
   readonly components: KadDHTComponents;
   readonly datastore: GuardedDatastore;
   readonly rules: NamespaceRules;
@@ -44,6 +44,12 @@ export interface DhtHost {
   readonly onDiscovered: (peer: PeerInfo) => void;
   /** Dials a peer unless it is connected. */
   readonly connect: (to: AddrInfo, signal: AbortSignal) => Promise<unknown>;
+  /** Another network than that of discovery. */
+  readonly network?: {
+    readonly protocol: string;
+    readonly maxInboundStreams: number;
+    readonly maxOutboundStreams: number;
+  };
 }
 
 type Service = KadDHT & {
@@ -51,6 +57,7 @@ type Service = KadDHT & {
   stop(): Promise<void>;
   onPeerConnect(peer: PeerInfo): Promise<void>;
   readonly routingTable: { readonly size: number; remove(peer: Libp2pPeerId): Promise<void> };
+  cancelReprovide(key: CID): Promise<void>;
   addEventListener(type: 'peer', listener: (event: CustomEvent<PeerInfo>) => void): void;
 };
 
@@ -192,22 +199,38 @@ export class Libp2pDht implements Dht {
     cid: string,
     options: Deadline & { readonly count: number },
   ): Promise<readonly AddrInfo[]> {
+    const self = this.#host.libp2p.peerId.toString();
+    const { providers } = await this.lookUpProviders(cid, options, (peer) => peer !== self);
+    return providers;
+  }
+
+  /** Up to `count` providers, and why the search ended early, if it did. Rejects only when the table isn't started. */
+  async lookUpProviders(
+    cid: string,
+    options: Deadline & { readonly count: number },
+    isWanted: (peer: PeerId) => boolean = () => true,
+  ): Promise<{ readonly providers: readonly AddrInfo[]; readonly error: unknown }> {
     const service = this.#started();
     const key = parseCid(cid);
-    const self = this.#host.libp2p.peerId.toString();
     const found = new Map<PeerId, AddrInfo>();
-    await this.#bounded(options, 'search for providers', async (signal) => {
+    const error = await this.#bounded(options, 'search for providers', async (signal) => {
       for await (const event of this.#watched(service.findProviders(key, { signal }))) {
         if (event.name !== 'PROVIDER') continue;
         for (const peer of event.providers) {
           const info = addrInfoOf(peer);
           const known = found.get(info.ID);
-          if (info.ID !== self && (known === undefined || known.Addrs.length === 0)) found.set(info.ID, info);
+          if (isWanted(info.ID) && (known === undefined || known.Addrs.length === 0))
+            found.set(info.ID, info);
         }
         if (found.size >= options.count) return;
       }
-    }).catch(() => undefined);
-    return [...found.values()].slice(0, options.count);
+    }).catch((reason: unknown) => reason);
+    return { providers: [...found.values()].slice(0, options.count), error };
+  }
+
+  /** Forgets that this peer provides the CID; others forget it when its record ends. */
+  async withdraw(cid: string): Promise<void> {
+    await this.#started().cancelReprovide(parseCid(cid));
   }
 
   async findPeer(peer: PeerId, deadline: Deadline): Promise<AddrInfo | undefined> {
@@ -242,7 +265,7 @@ export class Libp2pDht implements Dht {
   async #introduce(peer: Libp2pPeerId): Promise<void> {
     try {
       const { addresses, protocols } = await this.#host.libp2p.peerStore.get(peer);
-      if (!protocols.includes(DHT_PROTOCOL)) return;
+      if (!protocols.includes(this.#host.network?.protocol ?? DHT_PROTOCOL)) return;
       const multiaddrs = addresses.map(({ multiaddr }) => multiaddr);
       await this.#service?.onPeerConnect({ id: peer, multiaddrs });
     } catch {
@@ -316,6 +339,7 @@ function createService(host: DhtHost, mode: 'client' | 'server'): Service {
   };
   return kadDHT({
     ...DHT_SETTINGS,
+    ...host.network,
     clientMode: mode === 'client',
     // The library serves public keys by itself; here no key is served that nobody registered.
     validators: { pk: refuse, ...Object.fromEntries(rules.names.map((name) => [name, validate])) },

@@ -25,14 +25,17 @@ export async function connectTo(libp2p: Libp2p, to: AddrInfo, signal: AbortSigna
   }
 }
 
-/** A stream with the protocol. Rejects PROTOCOL_UNSUPPORTED, STREAM_RESET, or as `signal` says. */
+/** A stream with the first of the protocols that the peer serves. Rejects PROTOCOL_UNSUPPORTED, STREAM_RESET, or as `signal` says. */
 export async function openStream(
   connection: Connection,
-  protocol: string,
+  protocols: string | readonly string[],
   signal: AbortSignal,
+  maxOutboundStreams = MAX_OUTBOUND_STREAMS,
 ): Promise<Stream> {
+  const protocol = [protocols].flat().join(', ');
   try {
-    const opening = connection.newStream(protocol, { signal, maxOutboundStreams: MAX_OUTBOUND_STREAMS });
+    const asked = typeof protocols === 'string' ? protocols : [...protocols];
+    const opening = connection.newStream(asked, { signal, maxOutboundStreams });
     return await raceAbort(opening, signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;

@@ -18,7 +18,7 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import type { Random } from '@muster/core';
 import type { Identity } from '@muster/core/identity';
-import { createLibp2p } from 'libp2p';
+import { createLibp2p, type Libp2pOptions } from 'libp2p';
 import { FRAME_LIMITS, TOPICS } from '../../wire/protocols.ts';
 import type { GuardedDatastore } from './datastore.ts';
 import { type PskMismatch, pskProtector } from './protector.ts';
@@ -27,6 +27,7 @@ import { type PskMismatch, pskProtector } from './protector.ts';
 export const MAX_INBOUND_STREAMS = 64;
 /** Streams that we open at once with one protocol on one connection. */
 export const MAX_OUTBOUND_STREAMS = 256;
+const MAX_EARLY_STREAMS = 512;
 /** Bytes that one stream may have waiting to be sent; a writer that goes on nevertheless has its stream reset. */
 const MAX_WRITE_BUFFER = 8 * 1_048_576;
 /** The receive window never grows: it is what a stream costs at most when nobody reads it. */
@@ -37,7 +38,8 @@ const PEER_AGE_MS = 48 * HOUR_MS;
 
 export interface HostOptions {
   readonly identity: Identity;
-  readonly psk: Uint8Array;
+  /** 32 bytes; absent: any peer may connect. */
+  readonly psk?: Uint8Array | undefined;
   readonly random: Random;
   readonly listen: readonly string[];
   readonly announce: readonly string[];
@@ -52,23 +54,72 @@ export interface HostOptions {
   readonly addressesOf: (peer: Libp2pPeerId) => ReturnType<Libp2p['getMultiaddrs']>;
 }
 
-export type HostServices = {
+export type BaseServices = {
   readonly identify: Identify;
   readonly identifyPush: IdentifyPush;
   readonly ping: Ping;
-  readonly gossipsub: GossipSub;
 };
 
-export interface Host {
-  readonly libp2p: Libp2p<HostServices>;
+export type HostServices = BaseServices & { readonly gossipsub: GossipSub };
+
+export interface Host<Services extends BaseServices> {
+  readonly libp2p: Libp2p<Services>;
   /** What the DHT, which starts later than the host, is built from. */
   readonly components: KadDHTComponents;
 }
 
-/** A host that has not been started. */
-export async function createHost(options: HostOptions): Promise<Host> {
+/** A host with topics that has not been started. */
+export async function createHost(options: HostOptions): Promise<Host<HostServices>> {
   let components: KadDHTComponents | undefined;
   const libp2p = await createLibp2p<HostServices>({
+    ...(await settingsOf(options)),
+    services: {
+      ...BASE_SERVICES,
+      gossipsub: (parts) => {
+        components = parts as unknown as KadDHTComponents;
+        return gossipService()(parts);
+      },
+    },
+  });
+  forgetHeartbeat(libp2p.services.gossipsub);
+  return built(libp2p, components);
+}
+
+/** A host without topics that has not been started. */
+export async function createPlainHost(options: HostOptions): Promise<Host<BaseServices>> {
+  let components: KadDHTComponents | undefined;
+  const libp2p = await createLibp2p<BaseServices>({
+    ...(await settingsOf(options)),
+    services: {
+      ...BASE_SERVICES,
+      ping: (parts) => {
+        components = parts as unknown as KadDHTComponents;
+        return BASE_SERVICES.ping(parts);
+      },
+    },
+  });
+  return built(libp2p, components);
+}
+
+function built<Services extends BaseServices>(
+  libp2p: Libp2p<Services>,
+  components: KadDHTComponents | undefined,
+): Host<Services> {
+  if (components === undefined) throw new Error('libp2p built no services');
+  leaveNoTimers(libp2p, components.addressManager);
+  return { libp2p, components };
+}
+
+const BASE_SERVICES = {
+  identify: identify({ runOnLimitedConnection: false }),
+  identifyPush: identifyPush({ runOnLimitedConnection: false }),
+  ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
+};
+
+/** Everything but the services. */
+async function settingsOf(options: HostOptions): Promise<Omit<Libp2pOptions, 'services'>> {
+  const { psk } = options;
+  return {
     start: false,
     privateKey: await privateKeyOf(options.identity),
     nodeInfo: { name: 'muster', version: '0.1.0' },
@@ -79,10 +130,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
       announceFilter: (addresses) => addresses.filter((address) => options.isAnnounced(address.toString())),
     },
     transports: [tcp()],
-    connectionProtector: () => pskProtector(options.psk, options.random, options.onPskMismatch),
+    ...(psk === undefined
+      ? {}
+      : { connectionProtector: () => pskProtector(psk, options.random, options.onPskMismatch) }),
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
+        // Streams that come before this side has finished the handshake. The default of 10 costs a burst its connection.
+        maxEarlyStreams: MAX_EARLY_STREAMS,
         streamOptions: {
           maxStreamWindowSize: STREAM_WINDOW,
           initialStreamWindowSize: STREAM_WINDOW,
@@ -109,20 +164,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
         getClosestPeers: async function* () {},
       }),
     ],
-    services: {
-      identify: identify({ runOnLimitedConnection: false }),
-      identifyPush: identifyPush({ runOnLimitedConnection: false }),
-      ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
-      gossipsub: (parts) => {
-        components = parts as unknown as KadDHTComponents;
-        return gossipService()(parts);
-      },
-    },
-  });
-  if (components === undefined) throw new Error('libp2p built no services');
-  const { addressManager } = components;
-  leaveNoTimers(libp2p, addressManager);
-  return { libp2p, components };
+  };
 }
 
 /**
@@ -130,8 +172,18 @@ export async function createHost(options: HostOptions): Promise<Host> {
  * starts a timer for its address book, and that one another; gossipsub forgets its heartbeat. The libraries offer no
  * other way to these timers.
  */
-function leaveNoTimers(libp2p: Libp2p<HostServices>, addressManager: object): void {
-  const { gossipsub, identifyPush: push } = libp2p.services;
+function leaveNoTimers<Services extends BaseServices>(
+  libp2p: Libp2p<Services>,
+  addressManager: object,
+): void {
+  const { identifyPush: push } = libp2p.services;
+  libp2p.addEventListener('stop', () => {
+    cancelDebounced(addressManager, '_updatePeerStoreAddresses');
+    cancelDebounced(push, '_push');
+  });
+}
+
+function forgetHeartbeat(gossipsub: GossipSub): void {
   const service = gossipsub as unknown as {
     readonly status?: { readonly heartbeatTimeout?: NodeJS.Timeout };
     stop?: () => Promise<void>;
@@ -142,10 +194,6 @@ function leaveNoTimers(libp2p: Libp2p<HostServices>, addressManager: object): vo
     await stop?.();
     clearTimeout(timer);
   };
-  libp2p.addEventListener('stop', () => {
-    cancelDebounced(addressManager, '_updatePeerStoreAddresses');
-    cancelDebounced(push, '_push');
-  });
 }
 
 function cancelDebounced(owner: object, name: string): void {

@@ -6,7 +6,7 @@
  * identity is proven.
  */
 
-import type { Connection, Libp2p, PeerInfo, Stream } from '@libp2p/interface';
+import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import { KEEP_ALIVE } from '@libp2p/interface';
 import type { Logger, TimerHandle, Timers } from '@muster/core';
 import { discoveryErrors } from '../../errors.ts';
@@ -26,7 +26,7 @@ import { startDeadline } from './deadline.ts';
 import { Libp2pDht } from './dht.ts';
 import { connectTo, openStream } from './dialling.ts';
 import { EchoServer, echoOver } from './echo.ts';
-import { Libp2pFrameStream, remoteOf } from './frame-stream.ts';
+import { Libp2pFrameStream } from './frame-stream.ts';
 import { Libp2pGossip } from './gossip.ts';
 import {
   createHost,
@@ -41,15 +41,14 @@ import {
   parsePeer,
   partsOf,
   type SharedParts,
+  rememberDiscovered,
   usableOf,
 } from './parts.ts';
+import { remoteOf } from './stream-core.ts';
 
 /** Our tag on peers that are kept; libp2p dials those again that it loses. */
 const TAG = `${KEEP_ALIVE}-muster`;
 const TAG_VALUE = 100;
-/** Peers of which only the DHT has told us, with their addresses. */
-const MAX_DISCOVERED = 1_024;
-const MAX_ADDRESSES = 16;
 /** How often what has gone is cleared away. */
 const SWEEP_MS = 10_000;
 
@@ -94,7 +93,7 @@ class Libp2pOverlay implements Overlay {
   #registering: Promise<unknown> = Promise.resolve();
   #sweep: TimerHandle | undefined;
 
-  constructor(options: Libp2pOverlayOptions, parts: SharedParts, host: Host) {
+  constructor(options: Libp2pOverlayOptions, parts: SharedParts, host: Host<HostServices>) {
     const { libp2p, components } = host;
     this.self = options.identity.peerId;
     this.#options = options;
@@ -109,7 +108,7 @@ class Libp2pOverlay implements Overlay {
       datastore: parts.datastore,
       rules: parts.rules,
       timers: options.timers,
-      onDiscovered: (peer) => this.#discover(peer),
+      onDiscovered: (peer) => rememberDiscovered(parts, this.self, peer),
       connect: (to, signal) => this.#connect(to, signal),
     });
     this.dht = this.#table;
@@ -312,17 +311,6 @@ class Libp2pOverlay implements Overlay {
     const { tags } = await this.#libp2p.peerStore.get(id);
     const none = [...tags.keys()].map((name) => [name, undefined] as const);
     await this.#libp2p.peerStore.merge(id, { tags: Object.fromEntries(none) });
-  }
-
-  /** Remembers the addresses that the DHT has told of a peer, so that its queries can dial it. */
-  #discover(peer: PeerInfo): void {
-    const id = peer.id.toString();
-    if (id === this.self || peer.multiaddrs.length === 0 || this.#parts.isRefused(id)) return;
-    const { discovered } = this.#parts;
-    discovered.delete(id);
-    discovered.set(id, peer.multiaddrs.slice(0, MAX_ADDRESSES));
-    const [oldest] = discovered.keys();
-    if (discovered.size > MAX_DISCOVERED && oldest !== undefined) discovered.delete(oldest);
   }
 }
 

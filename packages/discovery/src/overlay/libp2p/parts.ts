@@ -6,8 +6,12 @@ import { CID } from 'multiformats/cid';
 import type { DiscoveryConstants } from '../../constants.ts';
 import { usableAddresses } from '../../wire/addresses.ts';
 import type { PeerId } from '../../wire/messages.ts';
-import { GuardedDatastore, NamespaceRules } from './datastore.ts';
+import { GuardedDatastore, NamespaceRules, STORE_LIMITS, type StoreLimits } from './datastore.ts';
 import type { PskMismatch } from './protector.ts';
+
+/** Peers of which only the DHT has told us, with their addresses. */
+const MAX_DISCOVERED = 1_024;
+const MAX_ADDRESSES = 16;
 
 export interface Libp2pOverlayOptions {
   readonly identity: Identity;
@@ -39,14 +43,17 @@ export interface SharedParts {
   readonly onPskMismatch: (mismatch: PskMismatch) => void;
 }
 
-export function partsOf(options: Libp2pOverlayOptions): SharedParts {
+export function partsOf(
+  options: { readonly logger: Logger },
+  limits: StoreLimits = STORE_LIMITS,
+): SharedParts {
   const rules = new NamespaceRules();
   const kept = { has: (_peerKey: string): boolean => true };
   const sampler = new LogSampler();
   return {
     rules,
     kept,
-    datastore: new GuardedDatastore(rules, (peerKey) => kept.has(peerKey)),
+    datastore: new GuardedDatastore(rules, (peerKey) => kept.has(peerKey), limits),
     discovered: new Map(),
     isRefused: () => false,
     onPskMismatch: ({ direction, address, reason }) => {
@@ -59,9 +66,23 @@ export function partsOf(options: Libp2pOverlayOptions): SharedParts {
 }
 
 /** The addresses of our own that others may use, announced ones first. */
-export function usableOf(addresses: readonly string[], options: Libp2pOverlayOptions): string[] {
+export function usableOf(
+  addresses: readonly string[],
+  options: { readonly allowLoopback?: boolean },
+): string[] {
   const bare = addresses.map((address) => address.split('/p2p/')[0] as string);
   return usableAddresses(bare, { allowLoopback: options.allowLoopback ?? false });
+}
+
+/** Remembers the addresses that the DHT has told of a peer, so that its queries can dial it. */
+export function rememberDiscovered(parts: SharedParts, self: PeerId, peer: PeerInfo): void {
+  const id = peer.id.toString();
+  if (id === self || peer.multiaddrs.length === 0 || parts.isRefused(id)) return;
+  const { discovered } = parts;
+  discovered.delete(id);
+  discovered.set(id, peer.multiaddrs.slice(0, MAX_ADDRESSES));
+  const [oldest] = discovered.keys();
+  if (discovered.size > MAX_DISCOVERED && oldest !== undefined) discovered.delete(oldest);
 }
 
 /** The library's form of a peer id; undefined for texts that are none, which strangers may send. */
