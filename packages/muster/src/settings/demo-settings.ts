@@ -27,7 +27,7 @@ export const demoSettings = defineSettings({
     environment: 'MUSTER_DEMO_PROCESSES',
     default: false,
     description:
-      'Give each member a process of its own, so that single ones can be killed; otherwise all run in this one. Costs about 100 MB each.',
+      'Give each member a process of its own, so that single ones can be killed; otherwise all run in this one. Costs about 140 MB each.',
     group: DEMO,
   },
   port: {

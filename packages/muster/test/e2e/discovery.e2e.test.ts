@@ -40,6 +40,14 @@ describe('topologies of real processes', () => {
       roles: ['indexer'],
       nodes: [{ peer_id: node.ready.peerId, name: 'alpha', has_record: true }],
     });
+    const events = await fetch(`http://${node.ready.status}/events?topics=heartbeat.*`);
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const chunk of events.body ?? []) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.includes('"outcome":"ok"')) break;
+    }
+    expect(text).toMatch(/id: \w+-\d+\nevent: heartbeat\.outcome\ndata: \{"at":\d+,"peer":"12D3KooW/);
   });
 
   it('TOPO-2: nodes on different indexers find each other by name, id and DID, and explain scores', async () => {
