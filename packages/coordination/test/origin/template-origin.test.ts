@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { digestOf } from '../../src/content-key.ts';
 import { originFailureOf } from '../../src/origin/failure.ts';
 import { fillTemplate, TemplateOrigin } from '../../src/origin/template-origin.ts';
 import { originFixture, readAll } from '../support/origin-fixture.ts';
-import { digestOf, OriginServer } from '../support/origin-server.ts';
+import { OriginServer } from '../support/origin-server.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

@@ -1,9 +1,9 @@
 /** A registry of the OCI distribution API on loopback that misbehaves as told. For tests and the laboratory. */
 
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { digestOf } from '../../src/content-key.ts';
 import type { Digest } from '../../src/types.ts';
 
 /** What one request of an object meets with. */
@@ -64,11 +64,6 @@ interface StoredObject {
 
 const CHUNK = 65_536;
 const MAX_SEEN = 10_000;
-
-/** The digest of some bytes. */
-export function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
 
 /** The server. `options` may be changed while it runs. */
 export class OriginServer {
