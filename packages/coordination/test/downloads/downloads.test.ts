@@ -303,7 +303,7 @@ describe('sources that lie or break off', () => {
     const { download, feeder } = await begin(CONTENT);
     feeder.setSize(9_000_000);
     const misled = watch(download);
-    await feeder.write(CONTENT.subarray(0, 10));
+    await settle();
     await feeder.restart();
     feeder.setSize(CONTENT.length);
     await misled.finished;
@@ -414,14 +414,66 @@ describe('failures', () => {
   });
 
   it('do not undo a commit that has begun', async () => {
-    const { begin, store } = await setUp();
+    const { begin, store, files } = await setUp();
     const { download, feeder } = await begin(CONTENT);
     await feeder.write(CONTENT);
-    const complete = feeder.complete();
-    await expect.poll(() => download.state, { interval: 1 }).not.toBe('open');
-    download.fail(new Error('shutting down'));
-    await complete;
+    files.beforeEach = (operation) => {
+      if (operation === 'sync') download.fail(new Error('shutting down'));
+    };
+    await feeder.complete();
     expect(download.state).toBe('committed');
     expect(await store.has(download.digest)).toBe(true);
+  });
+
+  it('that come during a commit which fails are the failure', async () => {
+    const { begin, files } = await setUp();
+    const { download, feeder } = await begin(CONTENT);
+    await feeder.write(CONTENT);
+    files.beforeEach = (operation) => {
+      if (operation !== 'sync') return;
+      download.fail(new Error('shutting down'));
+      throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    };
+    await expect(feeder.complete()).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await expect(download.done).rejects.toThrow('shutting down');
+  });
+
+  it('of an attempt reach readers in the middle of a read', async () => {
+    const { store, clock } = await setUp();
+    const gate = Promise.withResolvers<void>();
+    const downloads = new DownloadRegistry({
+      store: {
+        open: async (digest, range) => store.open(digest, range),
+        writer: async (digest, hint) => {
+          const writer = await store.writer(digest, hint);
+          return Object.assign(Object.create(writer) as typeof writer, {
+            write: async (data: Uint8Array) => writer.write(data),
+            abort: async () => writer.abort(),
+            follow: () => {
+              const follower = writer.follow();
+              return {
+                close: async () => follower.close(),
+                read: async (position: number, target: Uint8Array) => {
+                  const read = await follower.read(position, target);
+                  await gate.promise;
+                  return read;
+                },
+              };
+            },
+          });
+        },
+      },
+      timers: clock,
+      options: { holdbackBytes: HOLDBACK, verifyFirstMaxBytes: MIB },
+    });
+    const download = await downloads.open(digestOf(CONTENT), { kind: 'blob' });
+    const feeder = feederOf(download);
+    const reader = watch(download);
+    await feeder.write(CONTENT.subarray(0, 2 * MIB));
+    await settle();
+    await feeder.restart();
+    gate.resolve();
+    await reader.finished;
+    expect(reader.seen).toMatchObject({ bytes: 0, end: 'DIGEST_MISMATCH' });
   });
 });

@@ -236,6 +236,31 @@ describe('budgets', () => {
   });
 });
 
+describe('slots', () => {
+  it('are not lost to calls that gave up waiting for one', async () => {
+    let gate = Promise.withResolvers<undefined>();
+    const { client, clock, requests } = setUp(async () => (await gate.promise) ?? intentReply(), {
+      maxParallel: 1,
+    });
+    const holder = client.pullIntent('n2', testDigest(1));
+    const abort = new AbortController();
+    const late = expect(client.pullIntent('n2', testDigest(2), { timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'RPC_TIMEOUT',
+    });
+    const aborted = expect(client.pullIntent('n2', testDigest(3), { signal: abort.signal })).rejects.toThrow(
+      'no longer needed',
+    );
+    await expect.poll(() => requests.length).toBe(1);
+    clock.advance(50);
+    abort.abort(new Error('no longer needed'));
+    gate.resolve(undefined);
+    await Promise.all([holder, late, aborted]);
+    gate = Promise.withResolvers();
+    gate.resolve(undefined);
+    expect(await client.pullIntent('n2', testDigest(4))).toMatchObject({ rank: 1 });
+  });
+});
+
 describe('please_pull', () => {
   it('is cut into slices of 256, in order', async () => {
     const { client, requests } = setUp(pullReply);

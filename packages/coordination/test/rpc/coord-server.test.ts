@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { recordingLogger } from '@muster/core';
+import { recordingLogger, type PeerStream } from '@muster/core';
 import { ManualClock } from '@muster/core/testing';
 import { describe, expect, it } from 'vitest';
 import { coordinationErrors } from '../../src/errors.ts';
@@ -199,6 +199,48 @@ describe('admission', () => {
     expect(server.runningStreams).toBe(3);
   });
 
+  it('gives a slot back with each stream that ends', async () => {
+    const { exchange, counts, server } = setUp({ options: { maxStreamsPerPeer: 1 } });
+    for (let round = 0; round < 3; round += 1) {
+      expect(await exchange(intentFrame(testDigest(round)))).toBeDefined();
+      await expect.poll(() => server.runningStreams).toBe(0);
+    }
+    expect(counts.errors).toEqual([]);
+  });
+
+  it('does not let a peer keep a slot by not letting the stream close', async () => {
+    const clock = new ManualClock();
+    let accept: ((stream: PeerStream) => Promise<void>) | undefined;
+    const { server } = setUp({
+      clock,
+      timers: clock,
+      streams: {
+        serve: (_protocol, handler) => {
+          accept = handler;
+          return () => {};
+        },
+      },
+    });
+    let isReset = false;
+    const served = accept?.({
+      remotePeer: 'p',
+      protocol: PROTOCOL_ID,
+      write: async () => {},
+      read: async () => undefined,
+      closeWrite: async () => {},
+      close: async () => new Promise(() => {}),
+      reset: () => {
+        isReset = true;
+      },
+    });
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    expect(server.runningStreams).toBe(1);
+    clock.advance(5_000);
+    await served;
+    expect(isReset).toBe(true);
+    expect(server.runningStreams).toBe(0);
+  });
+
   it('has limits of 512 and 128 of one peer', async () => {
     const { network, counts, server } = setUp();
     const ask = async (peer: string) =>
@@ -304,13 +346,15 @@ describe('pull_intent', () => {
   it.each([
     ['rejects', async () => Promise.reject(coordinationErrors.create('STORAGE_UNAVAILABLE', 'EIO'))],
     ['does not answer', async () => new Promise<boolean>(() => {})],
-  ])('is not "cached", and warned of, when the storage %s', async (_how, has) => {
+  ])('is not "cached", and warned of, when the storage %s', async (how, has) => {
     const { server, clock, counts, logger } = setUp({ store: { has, size: async () => 1 } });
     for (const wait of [0, 1_000, 30_000]) {
       clock.advance(wait);
       const intent = server.localPullIntent(testDigest(1));
-      await Promise.resolve();
-      clock.advance(500);
+      if (how === 'does not answer') {
+        await Promise.resolve();
+        clock.advance(500);
+      }
       expect((await intent).hasCached).toBe(false);
     }
     expect(counts).toMatchObject({ unavailable: 3, intents: 0 });

@@ -6,6 +6,7 @@ import { ManualClock } from '@muster/core/testing';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/content-key.ts';
 import { StoreLayout } from '../../src/store/layout.ts';
+import { MemoryFiles } from '../../src/store/memory-files.ts';
 import { collect, patternBytes, putObject, readObject } from '../support/store-contract.ts';
 import { diskStore, memoryStore, temporaryFolder } from '../support/stores.ts';
 
@@ -186,6 +187,44 @@ describe('a disk that fails', () => {
     const again = await memoryStore({ files, clock });
     expect([...again.store.inventory()].map(({ digest }) => digest)).toEqual([digestOf('hello')]);
     expect(files.paths).toHaveLength(1);
+  });
+});
+
+describe('a commit', () => {
+  it('syncs bytes, then the name, before anything is visible', async () => {
+    const { store, files, happened } = await memoryStore();
+    await putObject(store, 'hello');
+    const operations: string[] = [];
+    files.beforeEach = (operation, path) => {
+      if (/sync|rename/i.test(operation))
+        operations.push(`${operation} ${path.split('/').at(-1)?.slice(0, 2)}`);
+      expect(happened).toHaveLength(1);
+    };
+    await Promise.all([putObject(store, 'hello'), store.has(digestOf('x'))]);
+    expect(operations.map((line) => line.replace(/ .*/, ''))).toEqual(['sync', 'rename', 'syncDirectory']);
+    expect(operations[2]).toBe('syncDirectory 2c');
+  });
+
+  it('is not undone by a look that began before it', async () => {
+    const gate = Promise.withResolvers<void>();
+    class SlowFiles extends MemoryFiles {
+      override async stat(path: string): ReturnType<MemoryFiles['stat']> {
+        const facts = await super.stat(path);
+        await gate.promise;
+        return facts;
+      }
+    }
+    const clock = new ManualClock();
+    const files = new SlowFiles({ now: () => clock.now() });
+    const { store } = await memoryStore({ clock, files });
+    const { digest } = await putObject(store, 'hello');
+    files.put(new StoreLayout('/cache').pathOf(digest), undefined);
+    clock.advance(60_000);
+    const look = store.has(digest);
+    await putObject(store, 'hello');
+    gate.resolve();
+    await look;
+    expect((await readObject(store, digest)).toString()).toBe('hello');
   });
 });
 

@@ -165,6 +165,7 @@ describe('restart', () => {
     }
     files.put('/cache/blobs/sha256/zz/garbage', Buffer.from('x'));
     files.put('/cache/blobs/sha256/README', Buffer.from('x'));
+    files.put(layout.pathOf(digestOf('lost its bytes')), new Uint8Array(0));
     files.put('/cache/tmp/0123.partial', Buffer.from('x'));
     files.crash();
     const { store } = await memoryStore({ files, clock, options: { budgetBytes: restart.budget_bytes } });

@@ -130,6 +130,16 @@ describe('whatever a stranger sends', () => {
     expect(envelope).toMatchObject({ message: { digests: { length: 262_144 } } });
   });
 
+  it.each([
+    ['a number of more than 64 bits', '120b20ffffffffffffffffff02', 'malformed_protobuf'],
+    ['the end of another group', '1202535c', 'malformed_protobuf'],
+    ['a field number beyond the largest', '808080801000', 'malformed_protobuf'],
+    ['a member that is no message', '0801', 'empty_envelope'],
+    ['a group instead of a member', '0b0c', 'empty_envelope'],
+  ])('is refused when it has %s', (_what, input, reason) => {
+    expect(outcome(bytes(input))).toBe(`MESSAGE_MALFORMED ${reason}`);
+  });
+
   it('claims no memory for lengths that are not there', () => {
     expect(outcome(bytes('0affffffff0f'))).toBe('MESSAGE_MALFORMED malformed_protobuf');
   });
