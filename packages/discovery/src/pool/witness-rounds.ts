@@ -8,6 +8,7 @@ import type { AddrInfo, PeerId, WitnessReport } from '../wire/messages.ts';
 import { askWitness } from './witness-client.ts';
 import type { PoolEntry } from './pool-entry.ts';
 import type { PoolState } from './pool-state.ts';
+import { Testimony } from './testimony.ts';
 
 export interface Opinion {
   readonly witness: AddrInfo;
@@ -40,6 +41,7 @@ export interface WitnessFindings {
 export class WitnessRounds {
   readonly #state: PoolState;
   readonly #findings: WitnessFindings;
+  readonly #testimony = new Testimony();
   readonly #running = new Set<PoolEntry>();
   /** Rounds that wait for the next answer. */
   readonly #waiting = new WeakMap<PoolEntry, readonly Round[]>();
@@ -48,6 +50,7 @@ export class WitnessRounds {
   constructor(state: PoolState, findings: WitnessFindings) {
     this.#state = state;
     this.#findings = findings;
+    state.onEvicted(({ peer }) => this.#testimony.forget(peer));
   }
 
   /** The witnesses of the newest answer that named any. */
@@ -110,9 +113,22 @@ export class WitnessRounds {
       context.random,
       (peer) => isFit(peer) && known.isCredible(peer) && !named.some(({ ID }) => ID === peer),
     );
+    const asked = new Set([...named.map(({ ID }) => ID), own?.ID]);
+    const doubtful = this.#state.directory
+      .entries()
+      .find(
+        ({ peer }) =>
+          isFit(peer) &&
+          !asked.has(peer) &&
+          this.#testimony.isDoubtful(peer) &&
+          !this.#testimony.hasSpokenOf(peer, entry.peer),
+      );
     return [
       ...named.map((witness) => ({ witness, isOwnChoice: false })),
       ...(own === undefined ? [] : [{ witness: own, isOwnChoice: true }]),
+      ...(doubtful === undefined
+        ? []
+        : [{ witness: { ID: doubtful.peer, Addrs: doubtful.addresses }, isOwnChoice: false }]),
     ];
   }
 
@@ -166,6 +182,7 @@ export class WitnessRounds {
       if (verdict.verdict === 'inconclusive') continue;
       const isGood = verdict.verdict === 'consistent';
       known.noteVerdict(witness.ID, entry.peer, isGood);
+      this.#judgeWitness(witness.ID, entry.peer, verdict.isBornAtEqual);
       if (!known.isCredible(witness.ID)) continue;
       const weight = isOwnChoice ? OWN_CHOICE_WEIGHT : 1;
       if (isGood) inFavour += weight;
@@ -181,6 +198,17 @@ export class WitnessRounds {
     if (against === 0 && inFavour === 0) return;
     if (against !== inFavour) entry.evidence.add('witness', inFavour > against);
     if (against > 0) this.#findings.suspect(entry, 'witnesses see it otherwise');
+    this.#findings.judge(entry);
+  }
+
+  /** A witness that is an indexer of the pool answers for what it says of the others. */
+  #judgeWitness(witness: PeerId, about: PeerId, confirmsBirth: boolean): void {
+    const entry = this.#state.directory.get(witness);
+    if (entry === undefined) return;
+    this.#testimony.note(witness, about, confirmsBirth);
+    const slandered = this.#testimony.slandered(witness);
+    if (slandered === 0) return;
+    entry.evidence.addSlander(slandered);
     this.#findings.judge(entry);
   }
 

@@ -30,6 +30,7 @@ export class HardEvidence {
   readonly #recent = new Map<VerificationKind, boolean[]>();
   #bornAt: readonly BornAtVerdict[] = [];
   #forged = false;
+  #slandered = 0;
 
   get ok(): number {
     return this.#all.good;
@@ -52,6 +53,11 @@ export class HardEvidence {
     this.#forged = true;
   }
 
+  /** As a witness it denies the birth of this many other indexers, against what they tell us. */
+  addSlander(indexers: number): void {
+    this.#slandered = indexers;
+  }
+
   /** What a witness of our own choice said of `born_at`; the newest word of each witness within the window counts. */
   addBornAt(witness: PeerId, isGood: boolean, now: number, windowMs: number): void {
     this.#bornAt = [
@@ -63,6 +69,7 @@ export class HardEvidence {
   /** The evidence that convicts, in words; undefined while there is none. */
   verdict(now: number, bornAtWindowMs: number): string | undefined {
     if (this.#forged) return 'forged record for our own DID';
+    if (this.#slandered > 0) return `as a witness it denies the birth of ${this.#slandered} other indexers`;
     const bornAt = this.#bornAt.filter(({ at }) => now - at < bornAtWindowMs);
     const against = bornAt.filter(({ isGood }) => !isGood).length;
     if (against >= 2 && against > bornAt.length - against) {

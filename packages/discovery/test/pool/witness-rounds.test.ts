@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BORN_AT, happened, PoolFleet, type PoolNode, type ScriptedIndexer } from '../support/pool-fleet.ts';
 import type { WitnessReport } from '../../src/wire/messages.ts';
+import { FRAME_LIMITS, PROTOCOLS } from '../../src/wire/protocols.ts';
 
 const truth: WitnessReport = { seen: true, born_at: BORN_AT, fill_rate: 0.4 };
 const OTHER_BIRTH = '2020-01-01T00:00:00.000Z';
@@ -110,5 +111,27 @@ describe('witness rounds (13.6)', () => {
     expect(happened(node, 'evidence')).toContainEqual(
       expect.objectContaining({ kind: 'silent-witnesses', isGood: false }),
     );
+  });
+});
+
+describe('indexers as witnesses', () => {
+  it('one that denies the birth of three others is a liar; its victims stay', async () => {
+    const fleet = new PoolFleet();
+    const [slanderer, ...honest] = fleet.indexers(5) as [ScriptedIndexer, ...ScriptedIndexer[]];
+    const deadline = { timeoutMs: 5_000 };
+    slanderer.member.overlay.handle(PROTOCOLS.witness, async (stream) => {
+      await stream.read({ ...deadline, maxBytes: FRAME_LIMITS.witness });
+      await stream.write({ seen: true, born_at: OTHER_BIRTH, fill_rate: 0.4 }, deadline);
+      await stream.close();
+    });
+    const truthful = [fleet.witness(() => truth), fleet.witness(() => truth)];
+    slanderer.witnesses = truthful;
+    // Only one of them names it as a witness: it is asked about the others because of what it said there.
+    for (const [index, indexer] of honest.entries())
+      indexer.witnesses = index === 0 ? [slanderer.info, ...truthful] : truthful;
+    const node = await fleet.node({ seeds: [slanderer, ...honest].map(({ info }) => info) });
+    await fleet.pass(900, 1_000);
+    expect(node.agent.isQuarantined(slanderer.peer)).toBe(true);
+    for (const indexer of honest) expect(node.agent.has(indexer.peer)).toBe(true);
   });
 });
