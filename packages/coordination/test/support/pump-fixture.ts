@@ -28,7 +28,8 @@ export class ScriptedOrigin implements OriginAdapter {
   gate: Promise<void> | undefined;
   /** What becomes of the body. */
   distort: (body: Uint8Array, signal: AbortSignal) => AsyncIterable<Uint8Array> = chunked;
-  tellsSize = true;
+  /** @default the size of the object */
+  toldSize: number | 'none' | undefined;
 
   add(bytes: Uint8Array): Digest {
     const digest = digestOf(bytes);
@@ -54,7 +55,7 @@ export class ScriptedOrigin implements OriginAdapter {
     if (this.failure !== undefined) throw originError(subject, this.failure, 'scripted');
     if (bytes === undefined)
       throw originError(subject, { failureClass: 'not_found', status: 404 }, 'no such object');
-    const size = this.tellsSize ? bytes.length : undefined;
+    const size = this.toldSize === 'none' ? undefined : (this.toldSize ?? bytes.length);
     return {
       body: this.distort(bytes.subarray(offset), signal),
       size,
@@ -83,6 +84,8 @@ export async function pumpFixture(
   overrides: Partial<Pick<PullPumpParts, 'copyFromPeers' | 'isFollowed'>> & {
     readonly options?: Partial<PullPumpParts['options']>;
     readonly capacityBytes?: number;
+    /** Instead of the scripted origin. */
+    readonly adapter?: OriginAdapter;
   } = {},
 ) {
   const { capacityBytes } = overrides;
@@ -116,7 +119,7 @@ export async function pumpFixture(
   };
   const { copyFromPeers, isFollowed } = overrides;
   const agent = new PullPump({
-    origins: new Map([['hub', origin]]),
+    origins: new Map([['hub', overrides.adapter ?? origin]]),
     downloads,
     store,
     inflight,
