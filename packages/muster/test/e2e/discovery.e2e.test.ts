@@ -86,7 +86,17 @@ describe('topologies of real processes', () => {
     'TOPO-3: five indexers and twenty nodes from one command, each node found by name',
     { timeout: 600_000 },
     async () => {
-      const fleet = ['--indexers', '5', '--nodes', '20', '--port', '0', '--processes'];
+      const fleet = [
+        '--indexers',
+        '5',
+        '--nodes',
+        '20',
+        '--port',
+        '0',
+        '--processes',
+        '--data',
+        folder.path('demo'),
+      ];
       await using demo = muster(['node', 'demo', '--json', ...fleet], folder.path());
       await demo.printed('"converged"');
       const [first = ''] = demo.stdout.split('\n');
@@ -230,7 +240,7 @@ describe('who does not belong', () => {
 describe('a node as a process', () => {
   it('ends with the process that has started it, however that one ends', async () => {
     await using demo = muster(
-      ['node', 'demo', '--json', '--port', '0', '--nodes', '1', '--processes'],
+      ['node', 'demo', '--json', '--port', '0', '--nodes', '1', '--processes', '--data', folder.path('demo')],
       folder.path(),
     );
     await demo.printed('"ready"');
