@@ -101,9 +101,16 @@ export class Member {
     const { network, sim } = this.#fleet;
     this.#runs += 1;
     const process = sim.process(`${this.name} ${this.#runs}`, this.spec.process);
-    const overlay = new SimOverlay({ network, process, peer: this.peer, addresses: [this.spec.address] });
+    const settings = this.#settings();
+    const overlay = new SimOverlay({
+      network,
+      process,
+      peer: this.peer,
+      addresses: [this.spec.address],
+      ...(this.spec.isIndexer && { maxConnections: settings.maxNodes + 200 }),
+    });
     const daemon = new DiscoveryDaemon({
-      settings: this.#settings(),
+      settings,
       constants: this.#fleet.constants,
       clock: process,
       timers: process,

@@ -44,6 +44,8 @@ export interface SimOverlayOptions {
   readonly peer: PeerId;
   /** Multiaddrs without `/p2p`. */
   readonly addresses: readonly string[];
+  /** Above this, idle connections are closed, the oldest first. @default 300 */
+  readonly maxConnections?: number;
 }
 
 export class SimOverlay implements Overlay, Endpoint {
@@ -56,6 +58,7 @@ export class SimOverlay implements Overlay, Endpoint {
   readonly dht: Dht & SimDht;
   readonly hub = new AbortHub();
   readonly #addresses: readonly string[];
+  readonly #maxConnections: number;
   readonly #handlers = new Map<string, StreamHandler>();
   readonly #connections = new Map<PeerId, Connection[]>();
   readonly #dials = new Map<PeerId, Set<(result: DialResult) => void>>();
@@ -75,6 +78,7 @@ export class SimOverlay implements Overlay, Endpoint {
     this.process = options.process;
     this.network = options.network;
     this.#addresses = options.addresses;
+    this.#maxConnections = options.maxConnections ?? 300;
     this.gossip = new SimGossip(this);
     this.dht = new SimDht(this);
   }
@@ -224,6 +228,7 @@ export class SimOverlay implements Overlay, Endpoint {
     this.#emit({ kind: 'connected', remote: this.#remoteOf(connection) });
     this.gossip.topologyChanged();
     this.#sendIdentify(connection);
+    if (this.#connections.size > this.#maxConnections) this.#prune();
   }
 
   onDisconnected(connection: Connection): void {
@@ -239,6 +244,15 @@ export class SimOverlay implements Overlay, Endpoint {
     this.network.sim.trace.note(this.network.sim.now, this.host, 'disconnected', peer);
     this.gossip.topologyChanged();
     this.#emit({ kind: 'disconnected', peer });
+  }
+
+  /** Closes the oldest connection that carries no stream and is not protected. */
+  #prune(): void {
+    for (const [peer, connections] of this.#connections) {
+      if (this.#protected.has(peer) || connections.some((each) => each.end(this).onReset.size > 0)) continue;
+      for (const connection of connections) connection.reset();
+      return;
+    }
   }
 
   /** Peers with an open connection. */

@@ -1,6 +1,7 @@
 import { errorCode } from '@muster/core';
 import type { FrameStream, PeerEvent } from '@muster/discovery';
 import { describe, expect, test } from 'vitest';
+import { SimOverlay } from '../../discovery/sim-overlay.ts';
 import { isolation, link, oneWay } from '../../network/index.ts';
 import { outcomeOf, overlays } from './two-overlays.ts';
 
@@ -250,4 +251,26 @@ test('an echo takes the round trip and the transfer', async () => {
   await sim.runFor(1_000);
   expect(small.value).toBeCloseTo(41.6, 1);
   expect(large.value).toBeCloseTo(40 + (2 * 65_536 * 8) / 10_000, 1);
+});
+
+test('idle connections over the limit are closed, the oldest first; streams and protected peers keep theirs', async () => {
+  const { sim, network, nodes, info } = await overlays(6);
+  const hub = new SimOverlay({
+    network,
+    process: sim.process('hub'),
+    peer: 'hub',
+    addresses: ['/ip4/20.1.1.1/tcp/1'],
+    maxConnections: 3,
+  });
+  await hub.start();
+  for (const [index, { self }] of nodes.entries()) {
+    nodes[index]?.handle(PROTOCOL, echoing);
+    if (index === 0) hub.protect(self, true);
+    if (index === 1) void hub.open(info(1), PROTOCOL, SOON);
+    else hub.connected(info(index), () => {});
+    await sim.runFor(1_000);
+  }
+  expect(hub.connections().map(({ peer }) => nodes.findIndex(({ self }) => self === peer))).toEqual([
+    0, 1, 5,
+  ]);
 });
