@@ -1,4 +1,4 @@
-import { silentLogger } from '@muster/core';
+import { MusterError, silentLogger } from '@muster/core';
 import { ManualClock } from '@muster/core/testing';
 import { describe, expect, it } from 'vitest';
 import { CoordClient, hasPartialResults, type CoordClientOptions } from '../../src/rpc/coord-client.ts';
@@ -164,6 +164,28 @@ describe('whom a call goes to', () => {
     for (let index = 0; index <= 4_096; index += 1) client.teach(`t${index}`, PEER);
     await expect(client.pullIntent('t0', testDigest(1))).rejects.toMatchObject({ code: 'PEER_UNRESOLVED' });
     expect(await client.pullIntent('t1', testDigest(1))).toMatchObject({ rank: 1 });
+  });
+
+  it('is no longer what was taught when somebody else answers there', async () => {
+    let opens = 0;
+    const clock = new ManualClock();
+    const client = new CoordClient({
+      streams: {
+        self: SELF,
+        open: async () => {
+          opens += 1;
+          throw new MusterError(opens === 1 ? 'DIAL_FAILED' : 'PEER_MISMATCH', 'not to be reached');
+        },
+      },
+      members: { self: () => 'n1', snapshot: () => [], bootstrapSnapshot: () => [] },
+      clock,
+      timers: clock,
+      logger: silentLogger,
+    });
+    client.teach('n3', PEER);
+    for (const code of ['STREAM_OPEN_FAILED', 'STREAM_OPEN_FAILED', 'PEER_UNRESOLVED']) {
+      await expect(client.pullIntent('n3', testDigest(1))).rejects.toMatchObject({ code });
+    }
   });
 
   it('is asked with 1.1.0 first when told so', async () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { recordingLogger, type PeerStream } from '@muster/core';
 import { ManualClock } from '@muster/core/testing';
 import { describe, expect, it } from 'vitest';
@@ -109,6 +110,28 @@ describe('hostile input', () => {
       expect(counts.errors).toEqual([reason]);
     },
   );
+
+  it('of any kind, in pieces of any size, ends with an answer or with one error', async () => {
+    const good = vectors.canonical.map(({ frame_hex }) => bytes(frame_hex));
+    const input = fc.oneof(
+      fc.uint8Array({ maxLength: 120 }),
+      fc
+        .tuple(fc.constantFrom(...good), fc.nat(), fc.nat({ max: 255 }))
+        .map(([frame, at, byte]) => frame.with(at % frame.length, byte)),
+    );
+    await fc.assert(
+      fc.asyncProperty(input, fc.nat({ max: 40 }), async (frame, chunkBytes) => {
+        const { exchange, counts, network, server } = setUp({ pump: () => ({ kind: 'declined' }) });
+        network.set('asker', { chunkBytes });
+        const reply = await exchange(frame);
+        const skipped = counts.errors.filter((reason) => reason === 'bad_digest').length;
+        const isOneError = counts.errors.length === 1;
+        const isAnswer = counts.errors.length === skipped && counts.intents + counts.pulls === 1;
+        return server.runningStreams <= 1 && (reply === undefined ? isOneError : isAnswer);
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   it('takes a message of 1 MiB and refuses one byte more by its prefix', async () => {
     for (const { envelope_length, prefix_hex, reply_frame_hex, accepted } of vectors.size_boundary) {
