@@ -38,6 +38,10 @@ export const coordinationErrors = defineErrors({
   PREFETCH_INVALID: { summary: 'Children can only be asked for with a registry and a repository.' },
   PREFETCH_PARTIAL: { summary: 'Some of the nodes could not be asked to pull the children.' },
   WARM_PATH_EXHAUSTED: { summary: 'Nobody who has the object could be reached in time.' },
+  MIRROR_NOT_LOOPBACK: {
+    summary: 'The mirror answers with the credentials of the node; it listens on loopback only.',
+    hint: 'Set `mirror_bind_allow_non_loopback` if a network policy keeps others away from it.',
+  },
   MEMBERS_INVALID: { summary: 'The list of members cannot be read.' },
   IDENTITY_INVALID: { summary: 'The identity file is no libp2p Ed25519 key.' },
   SHUTTING_DOWN: { summary: 'The agent is shutting down.' },

@@ -64,6 +64,44 @@ export interface CoordinationEvents {
     readonly bytes: number;
     readonly kind: ObjectKind;
   };
+  /** An HTTP answer of whatever status came back, or none did. */
+  'peer.dialed': { readonly isReached: boolean };
+  /** A lookup of a session (13.8). */
+  'lookup.finished': { readonly outcome: 'hit' | 'miss' | 'timeout' | 'error'; readonly ms: number };
+  /** A provider was left out because it is suppressed (13.9). */
+  'provider.filtered': Record<string, never>;
+  /** A lookup named providers, all of them suppressed. */
+  'provider.stale-only': { readonly digest: Digest };
+  'session.started': { readonly digest: Digest; readonly kind: ObjectKind };
+  'session.finished': {
+    readonly digest: Digest;
+    readonly kind: ObjectKind;
+    readonly outcome: 'committed' | 'local' | 'failed';
+    readonly ms: number;
+  };
+  'advertise.failed': { readonly op: string };
+  /** `isHit`: answered from the store. */
+  'mirror.looked-up': { readonly isHit: boolean };
+  'mirror.served': {
+    readonly method: string;
+    readonly kind: ObjectKind;
+    readonly source: 'cache' | 'peer' | 'origin' | 'none';
+    readonly code: number;
+    readonly bytes: number;
+    readonly ms: number;
+    /** Until the headers were sent. */
+    readonly firstByteMs: number;
+    readonly isComplete: boolean;
+  };
+  'transfer.served': {
+    readonly kind: ObjectKind;
+    readonly bytes: number;
+    readonly isPartial: boolean;
+    /** The answer was sent to its end. */
+    readonly isComplete: boolean;
+  };
+  'transfer.missed': Record<string, never>;
+  'transfer.busy': Record<string, never>;
   'store.committed': { readonly digest: Digest; readonly size: number };
   'store.removed': {
     readonly digest: Digest;
