@@ -143,9 +143,10 @@ export interface Download {
 export interface Feeder {
   /** Where the next byte belongs. */
   readonly offset: number;
+  /** Throws DIGEST_MISMATCH when an earlier source said another size: one of them lies. `restart` lets the new one try. */
   setSize(bytes: number): void;
   setSource(source: NonNullable<Download['source']>): void;
-  /** Resolves when the disk has taken it: that is the back-pressure. */
+  /** Resolves when the disk has taken it: that is the back-pressure. Rejects DIGEST_MISMATCH beyond the size, STORAGE_UNAVAILABLE (that ends the download). */
   write(data: Uint8Array): Promise<void>;
   /** Everything is here: verifies and commits. Rejects DIGEST_MISMATCH (the download stays open for `restart`), STORAGE_UNAVAILABLE. */
   complete(): Promise<void>;
