@@ -68,6 +68,7 @@ export class SimOverlay implements Overlay, Endpoint {
   readonly #protected = new Set<PeerId>();
   readonly #met = new Set<PeerId>();
   #isRefused: (peer: PeerId) => boolean = () => false;
+  readonly #remoteByPeer = new Map<PeerId, RemotePeer>();
   #remotes: readonly RemotePeer[] | undefined;
   #isStarted = false;
   #isPushing = false;
@@ -129,7 +130,7 @@ export class SimOverlay implements Overlay, Endpoint {
 
   connections(): readonly RemotePeer[] {
     // Asked for at every heartbeat: the list is made anew only when it has changed.
-    this.#remotes ??= [...this.#connections.values()].map((open) => this.#remoteOf(open[0] as Connection));
+    this.#remotes ??= [...this.#remoteByPeer.values()];
     return this.#remotes;
   }
 
@@ -225,7 +226,9 @@ export class SimOverlay implements Overlay, Endpoint {
     else existing.push(connection);
     if (existing !== undefined) return;
     this.network.sim.trace.note(this.network.sim.now, this.host, 'connected', peer);
-    this.#emit({ kind: 'connected', remote: this.#remoteOf(connection) });
+    const remote = this.#remoteOf(connection);
+    this.#remoteByPeer.set(peer, remote);
+    this.#emit({ kind: 'connected', remote });
     this.gossip.topologyChanged();
     this.#sendIdentify(connection);
     if (this.#connections.size > this.#maxConnections) this.#prune();
@@ -241,6 +244,7 @@ export class SimOverlay implements Overlay, Endpoint {
     }
     if (!this.#connections.delete(peer)) return;
     this.#identified.delete(peer);
+    this.#remoteByPeer.delete(peer);
     this.network.sim.trace.note(this.network.sim.now, this.host, 'disconnected', peer);
     this.gossip.topologyChanged();
     this.#emit({ kind: 'disconnected', peer });
