@@ -45,7 +45,9 @@ async function get(
   headers: Record<string, string> = { 'gantry-mirrored': '1' },
   method = 'GET',
 ): Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }> {
-  const outgoing = httpRequest(`http://${addr}${path}`, { method, headers, agent: false });
+  // Not as a URL, which would be normalized.
+  const { hostname: host, port } = new URL(`http://${addr}`);
+  const outgoing = httpRequest({ host, port, path, method, headers, agent: false });
   outgoing.end();
   const [incoming] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
   return {
@@ -140,6 +142,7 @@ describe('TransferServer', () => {
     ] as const) {
       const socket = connect(address.port, '127.0.0.1');
       socket.setNoDelay(true);
+      const closed = new Promise((resolve) => socket.once('close', resolve));
       let received = '';
       socket.on('data', (data: Buffer) => (received += data.toString('latin1')));
       socket.on('error', () => {});
@@ -147,7 +150,7 @@ describe('TransferServer', () => {
         socket.write(Buffer.of(byte));
         await new Promise((resolve) => setImmediate(resolve));
       }
-      if (text.startsWith('PRI * HTTP/1.1')) await once(socket, 'close');
+      if (text.startsWith('PRI * HTTP/1.1')) await closed;
       else await expect.poll(() => received.startsWith(expected)).toBe(true);
       socket.destroy();
     }
@@ -244,11 +247,12 @@ describe('TransferServer', () => {
     const node = await testNode();
     const { address } = await start({ ...node, timers: { ...node.timers, after: soon(node) } });
     const silent = connect(address.port, '127.0.0.1');
-    await once(silent, 'close');
+    silent.on('error', () => {});
+    await new Promise((resolve) => silent.once('close', resolve));
     const endless = connect(address.port, '127.0.0.1');
     endless.on('error', () => {});
     endless.write(`GET / HTTP/1.1\r\nx: ${'a'.repeat(100_000)}`);
-    await once(endless, 'close');
+    await new Promise((resolve) => endless.once('close', resolve));
   });
 
   it('a reader that takes nothing is cut off', async () => {

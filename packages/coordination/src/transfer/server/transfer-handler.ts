@@ -195,6 +195,8 @@ export class TransferHandler {
   ): Promise<void> {
     const { response, digest } = ask;
     writeHead(response, status, { ...headers, ...this.#closing(response) });
+    // The first byte may be long in coming; the client waits for the headers, for less time.
+    if (isPartial) response.flushHeaders();
     const { timers, logger } = this.#parts;
     const outcome = await writeBody(response, body, { timers, length });
     if (outcome.error !== undefined) {
