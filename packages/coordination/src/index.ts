@@ -137,3 +137,32 @@ export type { PeerOutcome, PeerReply, PeerRequest, PeerTransfer } from './transf
 export type { TransferParts } from './transfer/server/transfer-handler.ts';
 export { TransferServer } from './transfer/server/transfer-server.ts';
 export type { TransferServerOptions } from './transfer/server/transfer-server.ts';
+export { loadIdentity } from './identity/adapters/load-identity.ts';
+export type { LoadedIdentity } from './identity/adapters/load-identity.ts';
+export { encodeIdentityFile, parseIdentityFile } from './identity/identity-file.ts';
+export { nodeMemberFiles } from './members/adapters/node-member-files.ts';
+export { FileMembers } from './members/file-members.ts';
+export type { FileMembersParts } from './members/file-members.ts';
+export type { ListedFile, MemberFiles } from './members/files.ts';
+export type { KubeApi, KubeEvent, KubeList, KubeResource } from './members/kubernetes/kube-api.ts';
+export { KubernetesMembers } from './members/kubernetes/kubernetes-members.ts';
+export { kubernetesView, podFacts } from './members/kubernetes/rules.ts';
+export { SelfAnnouncer } from './members/kubernetes/self-announcer.ts';
+export { formatMemberEntry, parseMemberEntry, parseMembersFile } from './members/member-file.ts';
+export type { MemberEntry } from './members/member-file.ts';
+export { MemberView } from './members/member-view.ts';
+export type { ViewContent } from './members/member-view.ts';
+export { SingleMember, ViewedMembers } from './members/members.ts';
+export type { OwnEntry, RunningMembers } from './members/members.ts';
+export { KubeHttp, serviceAccountEndpoint } from './members/outbound/kube-http.ts';
+export {
+  formatHostPort,
+  parseHostPort,
+  publishedMultiaddr,
+  publishedMultiaddrs,
+  transferAddress,
+} from './members/published-address.ts';
+export { ListedMembers } from './members/registry-members.ts';
+export type { ListedMembersParts } from './members/registry-members.ts';
+export { NO_CONTENT_SOURCE, registryOfImageName } from './source/content-source.ts';
+export type { ContentSource, SourceAnswer, SourceEvent } from './source/content-source.ts';
