@@ -61,7 +61,6 @@ export class PullPump {
   /** Decides, starts, and returns without waiting for any network (5.5). Never rejects. */
   readonly pump: Pump = async (job) => {
     const { clock, inflight, negative, descriptors, options } = this.#parts;
-    if (this.#isStopped) return { kind: 'declined' };
     const entry = negative.lookup(job.digest, clock.now());
     if (entry !== undefined) return { kind: 'failed', entry };
     if (await this.#isStored(job.digest)) return { kind: 'already', startedAt: clock.now() };

@@ -5,7 +5,11 @@ import { MANIFEST_ACCEPT } from '../../src/origin/oci-origin.ts';
 import type { CredentialsSource } from '../../src/origin/credentials.ts';
 import type { Digest } from '../../src/types.ts';
 import { originFixture, type OriginFixtureOptions, readAll } from '../support/origin-fixture.ts';
-import { type Fault, OriginServer, type OriginServerOptions } from '../support/origin-server.ts';
+import {
+  type Fault,
+  OriginServer,
+  type OriginServerOptions,
+} from '../../../../benchmarks/coordination/lab/origin-server.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -195,6 +199,23 @@ describe('authentication', () => {
     expect(server.tokenRequests).toBe(2);
   });
 
+  it('drops the tokens of all scopes when the credentials have changed', async () => {
+    const server = await serve({ auth: 'bearer' });
+    let isChanged = false;
+    const { origin } = fixture(server, { credentials: { ...password('p'), refused: async () => isChanged } });
+    const digest = server.add(blob(100));
+    const read = async (repository: string) =>
+      readAll((await origin.open(repository, digest, 'blob', 0, never)).body);
+    await read('a');
+    await read('b');
+    expect(server.tokenRequests).toBe(2);
+    isChanged = true;
+    await read('c');
+    isChanged = false;
+    await read('a');
+    expect(server.tokenRequests).toBe(4);
+  });
+
   it('does not loop when every token is refused', async () => {
     const server = await serve({ auth: 'bearer' });
     server.tokenAnswer = (_request, response) => response.end('{"token":"worthless"}');
@@ -209,6 +230,8 @@ describe('authentication', () => {
       '/token',
       `/v2/r/blobs/${digest}`,
     ]);
+    server.tokenAnswer = undefined;
+    expect(await readAll((await origin.open('r', digest, 'blob', 0, never)).body)).toHaveLength(100);
   });
 
   it('gives credentials to the token service, and reads changed ones after a refusal', async () => {
@@ -281,6 +304,17 @@ describe('authentication', () => {
       [MANIFEST_ACCEPT, true],
       [MANIFEST_ACCEPT, true],
     ]);
+  });
+
+  it('does not repeat the password that was refused just now', async () => {
+    const server = await serve({ auth: 'basic', credentials: { user: 'u', password: 'p' } });
+    const { origin } = fixture(server, { credentials: password('p') });
+    const digest = server.add(blob(3));
+    await readAll((await origin.open('r', digest, 'blob', 0, never)).body);
+    server.reset();
+    server.options = { ...server.options, credentials: { user: 'u', password: 'changed' } };
+    expect(await failure(origin.open('r', digest, 'blob', 0, never))).toMatchObject({ failureClass: 'auth' });
+    expect(server.seen).toHaveLength(1);
   });
 
   it('is refused for good with wrong or no credentials', async () => {
@@ -368,6 +402,34 @@ describe('redirects', () => {
     await failure(origin.open('r', digest, 'blob', 0, never));
     const redirected = server.seen.find(({ url }) => url.startsWith('/v2/other'));
     expect(redirected?.headers.authorization).toMatch(/^Bearer /);
+  });
+
+  it('bring Authorization to no other place, not by a second redirect either', async () => {
+    const evil = await serve();
+    const server = await serve({ auth: 'bearer' });
+    const { origin } = fixture(server);
+    const digest = server.add(blob(10));
+    const to = (url: string): Fault => ({ kind: 'status', status: 307, headers: { location: url } });
+    server.script(digest, to(`${evil.url}/v2/r/blobs/${digest}`));
+    evil.script(digest, to(`/v2/s/blobs/${digest}`), to(`${server.url}/v2/r/blobs/${digest}`));
+    expect(await failure(origin.open('r', digest, 'blob', 0, never))).toMatchObject({ failureClass: 'auth' });
+    expect(evil.seen.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);
+    expect(server.seen.at(-1)?.headers.authorization).toBeUndefined();
+  });
+
+  it('share the one second try when nobody answers', async () => {
+    const store = await serve();
+    const server = await serve({ redirectBlobsTo: store.url });
+    const { origin, timers } = fixture(server);
+    const digest = store.add(blob(10));
+    store.script(digest, { kind: 'hang-up' });
+    expect(await readAll((await origin.open('r', digest, 'blob', 0, never)).body)).toHaveLength(10);
+    expect(timers.slept).toEqual([500]);
+    store.script(digest, { kind: 'hang-up' }, { kind: 'hang-up' });
+    expect(await failure(origin.open('r', digest, 'blob', 0, never))).toMatchObject({
+      failureClass: 'transient',
+    });
+    expect(timers.slept).toEqual([500, 500]);
   });
 
   it('a challenge of their target is believed by nobody', async () => {
@@ -467,6 +529,18 @@ describe('bodies that break off', () => {
     const again = await origin.open('r', digest, 'blob', 0, never);
     expect(await failure(readAll(again.body))).toMatchObject({ status: 403 });
     expect(server.countsOf(digest).get).toBe(2);
+  });
+
+  it('are not begun by a part that nobody asked for', async () => {
+    const server = await serve();
+    const { origin } = fixture(server);
+    const digest = server.add(blob(10));
+    server.script(digest, {
+      kind: 'custom',
+      answer: (_request, response) =>
+        response.writeHead(206, { 'content-range': 'bytes 0-4/10' }).end('12345'),
+    });
+    expect(await failure(origin.open('r', digest, 'blob', 0, never))).toMatchObject({ status: 206 });
   });
 
   it.each<[string, Record<string, string>, number]>([

@@ -7,7 +7,7 @@ import { type RegistryConfig, RegistryTable } from '../../src/origin/registry-ta
 import type { OriginAdapter } from '../../src/parts.ts';
 import { DEFAULT_COORDINATION_SETTINGS } from '../../src/settings.ts';
 import { readAll } from '../support/origin-fixture.ts';
-import { OriginServer } from '../support/origin-server.ts';
+import { OriginServer } from '../../../../benchmarks/coordination/lab/origin-server.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

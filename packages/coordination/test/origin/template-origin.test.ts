@@ -4,7 +4,7 @@ import { digestOf } from '../../src/content-key.ts';
 import { originFailureOf } from '../../src/origin/failure.ts';
 import { fillTemplate, TemplateOrigin } from '../../src/origin/template-origin.ts';
 import { originFixture, readAll } from '../support/origin-fixture.ts';
-import { OriginServer } from '../support/origin-server.ts';
+import { OriginServer } from '../../../../benchmarks/coordination/lab/origin-server.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { originFixture } from '../support/origin-fixture.ts';
-import { OriginServer } from '../support/origin-server.ts';
+import { OriginServer } from '../../../../benchmarks/coordination/lab/origin-server.ts';
 import { pumpFixture } from '../support/pump-fixture.ts';
 import { patternBytes, readObject } from '../support/store-contract.ts';
 

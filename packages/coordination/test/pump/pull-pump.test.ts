@@ -144,6 +144,30 @@ describe('slots and queue', () => {
     expect(origin.opened[2]?.kind).toBe('config');
   });
 
+  it('reports a queued pull to start when its turn has come', async () => {
+    const { pump, job, origin, agent, inflight, clock } = await pumpFixture({
+      options: { maxConcurrentPulls: 1 },
+    });
+    const first = gate();
+    origin.gate = first.promise;
+    const running = origin.add(Buffer.from('running'));
+    const queued = origin.add(Buffer.from('queued'));
+    await pump(job(running));
+    await pump(job(queued));
+    await expect.poll(() => origin.opened.length).toBe(1);
+    clock.advance(7_000);
+    const startedAt = clock.now();
+    const second = gate();
+    origin.gate = second.promise;
+    first.open();
+    await expect.poll(() => origin.opened.length).toBe(2);
+    clock.advance(1_000);
+    expect(inflight.lookup(queued, clock.now())).toMatchObject({ startedAt, isQueued: false });
+    const end = agent.follow(queued);
+    second.open();
+    expect(await end).toBe('origin');
+  });
+
   it('does not go to the origin for what has arrived while the pull was queued', async () => {
     const { pump, job, origin, agent, store } = await pumpFixture({ options: { maxConcurrentPulls: 1 } });
     const held = gate();

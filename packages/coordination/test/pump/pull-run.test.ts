@@ -267,13 +267,20 @@ describe('looking around before going to the origin (15.9)', () => {
   });
 
   it('tells the progress of what others feed, and takes over when they stop', async () => {
-    const { pull, origin, downloads, inflight, clock } = await pumpFixture();
+    const made = await pumpFixture({
+      copyFromPeers: async () => {
+        throw new Error('somebody is at it already');
+      },
+    });
+    const { pull, origin, downloads, inflight, clock, lookups } = made;
     const digest = origin.add(CONTENT);
     const download = await downloads.open(digest, { kind: 'blob' });
     const feeder = download.feed();
+    feeder?.setSource({ kind: 'peer', nodeId: 'n2' });
     await feeder?.write(CONTENT.subarray(0, 50_000));
     const { end } = await pull(digest);
     await expect.poll(() => inflight.lookup(digest, clock.now())?.progressBytes).toBe(50_000);
+    expect(lookups).toEqual([]);
     expect(origin.opened).toEqual([]);
     feeder?.release();
     clock.advance(250);

@@ -128,8 +128,12 @@ describe('NodeHttp', () => {
   it('sends what others named only to addresses that fit, all of them, and to those that were looked at', async () => {
     let requests = 0;
     const url = await rawServer((socket) => {
-      requests += 1;
-      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      const answer = (): void => {
+        requests += 1;
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      };
+      socket.on('data', answer);
+      answer();
     });
     const port = new URL(url).port;
     const resolve = async (host: string) =>
@@ -143,12 +147,33 @@ describe('NodeHttp', () => {
       expect(String(failure)).toContain('a public address leads to a loopback address');
     }
     expect(requests).toBe(0);
-    expect((await get(http, `http://inside.example:${port}/`, 'loopback')).status).toBe(200);
-    expect((await get(http, `http://inside.example:${port}/`)).status).toBe(200);
+    // Neither do they get a connection that was made for others, and is idle.
+    for (const from of ['loopback', undefined] as const) {
+      const reply = await get(http, `http://inside.example:${port}/`, from);
+      expect((await readAll(reply.body)).toString()).toBe('ok');
+    }
     expect(requests).toBe(2);
     expect(String(await failureOf(get(http, `http://inside.example:${port}/`, 'public')))).toContain(
       'leads to',
     );
+    expect(requests).toBe(2);
+  });
+
+  it('does not read the whole of what it discards', async () => {
+    let sent = 0;
+    const closed = Promise.withResolvers<void>();
+    const url = await rawServer((socket) => {
+      socket.once('close', () => closed.resolve());
+      socket.write('HTTP/1.1 404 No\r\nContent-Length: 100000000000\r\n\r\n');
+      const more = (): void => {
+        while (!socket.destroyed && socket.write(Buffer.alloc(65_536))) sent += 65_536;
+      };
+      socket.on('drain', more);
+      more();
+    });
+    (await get(client(), url)).discard();
+    await closed.promise;
+    expect(sent).toBeLessThan(32 * 1_048_576);
   });
 
   it('uses a connection again after a discarded answer', async () => {
