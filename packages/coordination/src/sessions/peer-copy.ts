@@ -261,7 +261,7 @@ export class PeerCopier {
     history.contributors.clear();
     // With several sources nobody knows whose fault it was: the next attempt has one only.
     if (!isSingle) history.isSingleSource = true;
-    return isSingle ? { outcome: 'digest_mismatch', bytes } : { outcome: 'stall', bytes: 0 };
+    return { outcome: isSingle ? 'digest_mismatch' : 'stall', bytes };
   }
 
   #conclude(request: CopyRequest, result: CopyResult): void {

@@ -61,7 +61,6 @@ export class SourceSearch {
     const { request } = this.#target;
     if (inflight?.lookup(request.digest, clock.now()) !== undefined) return this.#follow();
     this.#queue = [...(await this.#lookup())];
-    let isFirst = true;
     let rediscoverMs = REDISCOVER_MS;
     let rediscoverSince: number | undefined;
     for (;;) {
@@ -70,13 +69,12 @@ export class SourceSearch {
       const before = this.#target.download.receivedBytes;
       if (await this.#tryProviders()) return 'committed';
       if (this.#target.download.receivedBytes > before) rediscoverSince = undefined;
-      if (this.#shouldCascade(wasEmpty, isFirst)) {
+      if (this.#shouldCascade(wasEmpty)) {
         const found = await this.#cascade();
         if (typeof found === 'string') return found;
         this.#queue = [...usableProviders(this.#parts, request.digest, found)];
         this.#startRound();
       }
-      isFirst = false;
       if (this.#queue.length > 0) continue;
       rediscoverSince ??= clock.monotonic();
       this.#requirePatience(rediscoverSince);
@@ -99,12 +97,10 @@ export class SourceSearch {
     throw coordinationErrors.create('WARM_PATH_EXHAUSTED', 'nobody who has the object could be reached');
   }
 
-  #shouldCascade(wasEmpty: boolean, isFirst: boolean): boolean {
+  #shouldCascade(wasEmpty: boolean): boolean {
     const now = this.#parts.clock.monotonic();
     if (now - this.#lastCascadeAt < CASCADE_INTERVAL_MS) return false;
-    if (wasEmpty || isFirst) {
-      if (wasEmpty) return true;
-    }
+    if (wasEmpty) return true;
     if (now - this.#lastProgressAt >= STUCK_MS) return true;
     return this.#areAllMissing || this.#parts.discovery.health() < HEALTHY_SCORE;
   }
@@ -114,11 +110,13 @@ export class SourceSearch {
     for (;;) {
       const provider = this.#queue.shift();
       if (provider === undefined || this.#fruitless >= MAX_FRUITLESS) return false;
+      // With one source only, what a broken attempt has brought is thrown away again.
+      const isKept = !this.#history.isSingleSource;
       const { outcome, bytes, alternates } = await this.#copy(provider, false);
       if (outcome === 'hit') return true;
       if (outcome === 'taken') return (await this.#follow()) !== undefined;
       this.#enqueue(alternates ?? []);
-      if (bytes > 0) {
+      if (bytes > 0 && isKept && outcome !== 'digest_mismatch') {
         this.#areAllMissing = false;
         await this.#rediscover(provider);
         continue;
