@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { digestOf } from '../../src/content-key.ts';
-import type { Digest } from '../../src/types.ts';
+import { type CountedRequest, Counters, type CountersSummary, type DigestCounts } from './counters.ts';
+import { bytesObject, type LabDigest, type LabObject } from './objects.ts';
 
 /** What one request of an object meets with. */
 export type Fault =
@@ -43,13 +43,6 @@ export interface OriginServerOptions {
   readonly retryAfterS?: number;
 }
 
-/** Requests and bytes for one digest. */
-export interface DigestCounts {
-  get: number;
-  head: number;
-  bytes: number;
-}
-
 /** One request as it came. */
 export interface SeenRequest {
   readonly method: string;
@@ -57,13 +50,14 @@ export interface SeenRequest {
   readonly headers: IncomingMessage['headers'];
 }
 
-interface StoredObject {
-  readonly bytes: Uint8Array;
-  readonly mediaType: string;
+/** Everything counted, for reports. */
+export interface OriginSummary extends CountersSummary {
+  readonly tagRequests: number;
+  readonly tokenRequests: number;
 }
 
-const CHUNK = 65_536;
 const MAX_SEEN = 10_000;
+const MANIFEST_TYPES = /\.(manifest|index|manifest\.list)\.v\d\+json/;
 
 /** The server. `options` may be changed while it runs. */
 export class OriginServer {
@@ -72,13 +66,13 @@ export class OriginServer {
   readonly port: number;
   /** The last requests of all kinds, token requests included. */
   readonly seen: SeenRequest[] = [];
-  readonly counts = new Map<string, DigestCounts>();
+  readonly #counters = new Counters();
   tokenRequests = 0;
   tagRequests = 0;
   /** Called for token requests instead of the usual answer. */
   tokenAnswer: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
   readonly #server: Server;
-  readonly #objects = new Map<string, StoredObject>();
+  readonly #objects = new Map<string, LabObject>();
   readonly #tags = new Map<string, string>();
   /** By digest or path: the fault of each request, in their order. */
   readonly #faults = new Map<string, (Fault | undefined)[]>();
@@ -86,6 +80,7 @@ export class OriginServer {
   #issued = 0;
   #blobReads = 0;
   #sendAt = 0;
+  #isDown = false;
 
   private constructor(server: Server, options: OriginServerOptions) {
     this.#server = server;
@@ -95,6 +90,9 @@ export class OriginServer {
     server.on('request', (request, response) => {
       response.on('error', () => {});
       void this.#serve(request, response).catch(() => response.destroy());
+    });
+    server.on('connection', (socket) => {
+      if (this.#isDown) socket.destroy();
     });
   }
 
@@ -111,14 +109,24 @@ export class OriginServer {
     await once(this.#server, 'close').catch(() => {});
   }
 
-  /** Adds an object; it is in every repository, as a blob, as a manifest, or as both when no media type says which. */
-  add(bytes: Uint8Array, mediaType = 'application/octet-stream'): Digest {
-    const digest = digestOf(bytes);
-    this.#objects.set(digest, { bytes, mediaType });
-    return digest;
+  /** Adds an object; it is in every repository, as a manifest if its media type says so, else as a blob. */
+  add(bytes: Uint8Array, mediaType = 'application/octet-stream'): LabDigest {
+    const object = bytesObject(bytes, mediaType);
+    this.addObject(object);
+    return object.digest;
   }
 
-  tag(repository: string, tag: string, digest: Digest): void {
+  addObject(object: LabObject): void {
+    this.#objects.set(object.digest, object);
+  }
+
+  /** Takes no connections any more, and cuts those that there are; or takes them again. */
+  setDown(isDown: boolean): void {
+    this.#isDown = isDown;
+    if (isDown) this.#server.closeAllConnections();
+  }
+
+  tag(repository: string, tag: string, digest: LabDigest): void {
     this.#tags.set(`${repository}:${tag}`, digest);
   }
 
@@ -127,10 +135,13 @@ export class OriginServer {
     this.#faults.set(digest, faults);
   }
 
+  /** Requests and bytes by digest. */
+  get counts(): ReadonlyMap<string, DigestCounts> {
+    return this.#counters.digests;
+  }
+
   countsOf(digest: string): DigestCounts {
-    let counts = this.counts.get(digest);
-    if (counts === undefined) this.counts.set(digest, (counts = { get: 0, head: 0, bytes: 0 }));
-    return counts;
+    return this.#counters.countsOf(digest);
   }
 
   /** All tokens are void from now on. */
@@ -138,17 +149,13 @@ export class OriginServer {
     this.#tokens.clear();
   }
 
-  /** Everything counted, for reports. */
-  summary(): Readonly<Record<string, unknown>> {
-    return {
-      tagRequests: this.tagRequests,
-      tokenRequests: this.tokenRequests,
-      digests: Object.fromEntries(this.counts),
-    };
+  summary(): OriginSummary {
+    const { tagRequests, tokenRequests } = this;
+    return { ...this.#counters.summary(), tagRequests, tokenRequests };
   }
 
   reset(): void {
-    this.counts.clear();
+    this.#counters.reset();
     this.seen.length = 0;
     this.tokenRequests = 0;
     this.tagRequests = 0;
@@ -157,9 +164,11 @@ export class OriginServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request;
     if (this.seen.length < MAX_SEEN) this.seen.push({ method, url, headers });
+    const { pathname } = new URL(url, this.url);
+    const counted = this.#counters.begin(method, pathname, headers['user-agent']);
+    response.once('close', () => counted.answered(response.headersSent ? response.statusCode : 0));
     const { latencyMs = 0 } = this.options;
     if (latencyMs > 0) await sleep(latencyMs);
-    const { pathname } = new URL(url, this.url);
     if (pathname === '/token') return this.#serveToken(request, response);
     const path = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(pathname);
     if (path === null) {
@@ -169,13 +178,13 @@ export class OriginServer {
     const [, repository = '', family = '', reference = ''] = path;
     const isSigned = url.includes('signature=');
     if (!isSigned && !this.#isAuthorized(request, repository)) return this.#challenge(response, repository);
-    return this.#serveObject(request, response, { repository, family, reference, isSigned });
+    return this.#serveObject(request, response, { repository, family, reference, isSigned, counted });
   }
 
   async #serveObject(
     request: IncomingMessage,
     response: ServerResponse,
-    at: { repository: string; family: string; reference: string; isSigned: boolean },
+    at: { repository: string; family: string; reference: string; isSigned: boolean; counted: CountedRequest },
   ): Promise<void> {
     const isTag = !at.reference.startsWith('sha256:');
     if (isTag) this.tagRequests += 1;
@@ -190,7 +199,7 @@ export class OriginServer {
     const fault = this.#faults.get(digest)?.shift();
     if (fault !== undefined && this.#fail(fault, request, response)) return;
     const object = this.#objects.get(digest);
-    const isManifest = object?.mediaType.includes('json') === true;
+    const isManifest = object !== undefined && MANIFEST_TYPES.test(object.mediaType);
     if (object === undefined || (isManifest ? at.family !== 'manifests' : at.family !== 'blobs')) {
       response.writeHead(404).end('{"errors":[{"code":"BLOB_UNKNOWN"}]}');
       return;
@@ -202,7 +211,7 @@ export class OriginServer {
     }
     this.#blobReads += 1;
     try {
-      await this.#sendObject(request, response, object, digest, fault);
+      await this.#sendObject(request, response, object, fault, at.counted);
     } finally {
       this.#blobReads -= 1;
     }
@@ -232,44 +241,47 @@ export class OriginServer {
   async #sendObject(
     request: IncomingMessage,
     response: ServerResponse,
-    { bytes, mediaType }: StoredObject,
-    digest: string,
+    object: LabObject,
     fault: Fault | undefined,
+    counted: CountedRequest,
   ): Promise<void> {
+    const { size, mediaType, digest } = object;
     const wanted = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
     const start = wanted !== undefined && this.options.hasRanges !== false ? Number(wanted) : 0;
-    if (start >= bytes.length && start > 0) {
-      response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
+    if (start >= size && start > 0) {
+      response.writeHead(416, { 'content-range': `bytes */${size}` }).end();
       return;
     }
     const headers: Record<string, string> = {
       'content-type': mediaType,
-      'content-length': String(bytes.length - start),
+      'content-length': String(size - start),
       'docker-content-digest': digest,
     };
-    if (start > 0) headers['content-range'] = `bytes ${start}-${bytes.length - 1}/${bytes.length}`;
+    if (start > 0) headers['content-range'] = `bytes ${start}-${size - 1}/${size}`;
     response.writeHead(start > 0 ? 206 : 200, headers);
     if (request.method === 'HEAD') {
       response.end();
       return;
     }
-    const body = fault?.kind === 'corrupt' ? flipped(bytes, fault.byte) : bytes;
-    const limit = fault?.kind === 'cut' || fault?.kind === 'stall' ? fault.afterBytes : body.length - start;
-    await this.#sendBytes(response, body.subarray(start, start + limit), digest);
+    const end = fault?.kind === 'cut' || fault?.kind === 'stall' ? start + fault.afterBytes : size;
+    const corruptAt = fault?.kind === 'corrupt' ? fault.byte : -1;
+    await this.#sendBytes(response, bodyOf(object, { start, end, corruptAt }), counted);
     if (fault?.kind === 'cut') response.socket?.destroySoon();
     else if (fault?.kind !== 'stall') response.end();
   }
 
-  async #sendBytes(response: ServerResponse, bytes: Uint8Array, digest: string): Promise<void> {
+  async #sendBytes(
+    response: ServerResponse,
+    chunks: Iterable<Uint8Array>,
+    counted: CountedRequest,
+  ): Promise<void> {
     response.flushHeaders();
-    const counts = this.countsOf(digest);
     let readyAt = 0;
-    for (let at = 0; at < bytes.length; at += CHUNK) {
-      const chunk = bytes.subarray(at, at + CHUNK);
+    for (const chunk of chunks) {
       readyAt = this.#turn(chunk.length, readyAt);
       if (readyAt > performance.now()) await sleep(readyAt - performance.now());
       if (response.destroyed) return;
-      counts.bytes += chunk.length;
+      counted.sent(chunk.length);
       if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
     }
   }
@@ -320,10 +332,22 @@ export class OriginServer {
   }
 }
 
-function flipped(bytes: Uint8Array, at: number): Uint8Array {
-  const copy = Uint8Array.from(bytes);
-  copy[at] = (copy[at] ?? 0) ^ 0xff;
-  return copy;
+/** The bytes from `start` to `end`, one of them flipped if it is among them. */
+function* bodyOf(
+  object: LabObject,
+  { start, end, corruptAt }: { readonly start: number; readonly end: number; readonly corruptAt: number },
+): Generator<Uint8Array> {
+  let at = start;
+  for (const chunk of object.read(start)) {
+    if (at >= end) return;
+    let bytes = chunk.length > end - at ? chunk.subarray(0, end - at) : chunk;
+    if (corruptAt >= at && corruptAt < at + bytes.length) {
+      bytes = Uint8Array.from(bytes);
+      bytes[corruptAt - at] = (bytes[corruptAt - at] as number) ^ 0xff;
+    }
+    yield bytes;
+    at += bytes.length;
+  }
 }
 
 async function sleep(ms: number): Promise<void> {
