@@ -80,6 +80,17 @@ export interface CoordinationEvents {
     readonly ms: number;
   };
   'advertise.failed': { readonly op: string };
+  /** An announcement was made; `op` says on whose account (17.4). */
+  'provide.finished': { readonly op: string };
+  'provide.failed': { readonly op: string };
+  /** One reconciliation of what is announced with what is here (17.5). */
+  'advertise.reconciled': {
+    readonly added: number;
+    readonly removed: number;
+    readonly errors: number;
+    readonly ms: number;
+  };
+  'advertise.withdrawn': { readonly digest: Digest };
   /** `isHit`: answered from the store. */
   'mirror.looked-up': { readonly isHit: boolean };
   'mirror.served': {
