@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http';
 import { constants, type Http2ServerResponse } from 'node:http2';
 import type { TimerHandle, Timers } from '@muster/core';
+import type { LendingBody } from '../store/object-reader.ts';
 
 export type Response = ServerResponse | Http2ServerResponse;
 
@@ -68,7 +69,9 @@ export async function writeBody(
   const writer = new BodyWriter(response, options.timers, options.stallMs ?? WRITE_STALL_MS);
   let bytes = 0;
   try {
-    const isTaken = await writer.whileOpen(body, async (chunk) => {
+    // The socket has a chunk before the next one is asked for, so it may be lent.
+    const chunks = isLending(body) ? body.borrow() : body;
+    const isTaken = await writer.whileOpen(chunks, async (chunk) => {
       if (options.length !== undefined && bytes + chunk.length > options.length) {
         throw new Error('there are more bytes than were announced');
       }
@@ -91,16 +94,20 @@ export async function writeBody(
   }
 }
 
+function isLending(body: AsyncIterable<Uint8Array>): body is LendingBody {
+  return 'borrow' in body;
+}
+
 class BodyWriter {
   readonly #response: Response;
   readonly #timers: Pick<Timers, 'after'>;
   readonly #stallMs: number;
   #isClosed = false;
   #isFinished = false;
+  #isFlushed = true;
   #wake: (() => void) | undefined;
   #leave: (() => void) | undefined;
 
-  readonly #onDrain = (): void => this.#wake?.();
   readonly #onFinish = (): void => {
     this.#isFinished = true;
     this.#wake?.();
@@ -116,14 +123,12 @@ class BodyWriter {
     this.#timers = timers;
     this.#stallMs = stallMs;
     this.#isClosed = isGone(response);
-    response.on('drain', this.#onDrain);
     response.on('finish', this.#onFinish);
     response.on('close', this.#onClose);
     response.on('error', this.#onClose);
   }
 
   dispose(): void {
-    this.#response.off('drain', this.#onDrain);
     this.#response.off('finish', this.#onFinish);
     this.#response.off('close', this.#onClose);
     // The listener for errors stays: late ones must not become uncaught.
@@ -161,8 +166,14 @@ class BodyWriter {
   /** Resolves when the socket has taken the chunk; false when it never will. */
   async write(chunk: Uint8Array): Promise<boolean> {
     if (this.#isClosed) return false;
-    if ((this.#response as ServerResponse).write(chunk)) return true;
-    return this.#wait();
+    this.#isFlushed = false;
+    (this.#response as ServerResponse).write(chunk, () => {
+      this.#isFlushed = true;
+      this.#wake?.();
+    });
+    // Not when it has room for more, but when the kernel has these bytes: then their memory may be used again.
+    while (!this.#isFlushed) if (!(await this.#wait())) return false;
+    return true;
   }
 
   async end(): Promise<boolean> {

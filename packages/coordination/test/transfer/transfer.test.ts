@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type AddressInfo } from 'node:net';
 import { silentLogger } from '@muster/core';
@@ -13,7 +13,7 @@ import { testDigest } from '../support/vectors.ts';
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
 async function start(
@@ -49,7 +49,7 @@ async function get(
   const { hostname: host, port } = new URL(`http://${addr}`);
   const outgoing = httpRequest({ host, port, path, method, headers, agent: false });
   outgoing.end();
-  const [incoming] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
   return {
     status: incoming.statusCode ?? 0,
     headers: incoming.headers,

@@ -196,7 +196,7 @@ export class TransferHandler {
     const { response, digest } = ask;
     writeHead(response, status, { ...headers, ...this.#closing(response) });
     // The first byte may be long in coming; the client waits for the headers, for less time.
-    if (isPartial) response.flushHeaders();
+    if (isPartial && !('stream' in response)) response.flushHeaders();
     const { timers, logger } = this.#parts;
     const outcome = await writeBody(response, body, { timers, length });
     if (outcome.error !== undefined) {
