@@ -62,7 +62,7 @@ export class IndexerAgent implements IndexerFacts {
       handler,
       isExempt,
       onServed: (served) => this.#after.begin(served),
-      onEnded: (peer) => this.#responder.offload.drop(peer),
+      onEnded: (peer) => this.#hasEnded(peer),
     });
   }
 
@@ -137,6 +137,17 @@ export class IndexerAgent implements IndexerFacts {
     this.#parts.behaviour.sweep();
     this.#guard.sweep(this.#context.clock.monotonic());
     void this.#saveSeen();
+  }
+
+  /**
+   * A heartbeat stream has ended. The record of the node outlives it, unless we have asked the node to move: then it has
+   * done so, and as long as we counted it, we would ask more nodes than need be.
+   */
+  #hasEnded(peer: PeerId): void {
+    const wasAsked = this.#responder.offload.drop(peer);
+    const expiresAt = this.table.get(peer)?.expiresAt ?? 0;
+    // A stream that ends because nothing comes any more says nothing of a move: the record ends with it.
+    if (wasAsked && expiresAt > this.#context.clock.monotonic()) this.#forget(peer, 'moved');
   }
 
   #forget(peer: PeerId, reason: string): void {

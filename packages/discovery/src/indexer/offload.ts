@@ -49,9 +49,9 @@ export class OffloadPlan {
     return true;
   }
 
-  /** The node has left. */
-  drop(peer: PeerId): void {
-    this.#batch.delete(peer);
+  /** The node has left. Says whether it was being asked to. */
+  drop(peer: PeerId): boolean {
     this.#alreadyTried.delete(peer);
+    return this.#batch.delete(peer);
   }
 }

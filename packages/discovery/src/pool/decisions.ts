@@ -127,10 +127,11 @@ export class Decisions {
   }
 
   #takeSuggestions(entry: PoolEntry, response: HeartbeatResponse): void {
-    const { directory, context } = this.#state;
+    const { directory, context, need } = this.#state;
+    if (need === 0 && directory.need > 0) return;
     const accepted = acceptSuggestions(response.suggestions ?? [], {
       ...this.#state.diversity(),
-      need: directory.need,
+      need,
       allowLoopback: context.settings.allowLoopback,
       skip: (peer) => this.#state.isSkipped(peer),
     });

@@ -48,7 +48,7 @@ export class InboundWatch {
   }
 
   #look(peer: PeerId, protocols: readonly string[] | undefined): void {
-    if (this.#state.directory.need === 0 || this.#isKnown(peer)) return;
+    if (this.#state.need === 0 || this.#isKnown(peer)) return;
     if (protocols !== undefined) {
       if (protocols.includes(PROTOCOLS.heartbeat)) {
         this.#state.run('inbound indexer', () => this.#take(peer));

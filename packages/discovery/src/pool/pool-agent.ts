@@ -205,9 +205,9 @@ export class PoolAgent implements Pool {
   }
 
   consider(candidate: AddrInfo, from: string): boolean {
-    const { directory, avoided } = this.#state;
+    const { avoided } = this.#state;
     const info = this.#state.usable(candidate);
-    if (info === undefined || directory.need === 0) return false;
+    if (info === undefined || this.#state.need === 0) return false;
     // It has contacted us, so it lives: what we avoided it for is over.
     avoided.delete(info.ID);
     if (this.#state.isSkipped(info.ID) || !this.#state.add(info, { from })) return false;

@@ -11,6 +11,9 @@ import { PoolDirectory } from './pool-directory.ts';
 import type { PoolEntry } from './pool-entry.ts';
 import { StandbyList } from './standby-list.ts';
 
+/** So many times within ten minutes an indexer was full, or asked us to move: slots are short everywhere. */
+const SHORTAGES_TO_WAIT = 2;
+
 /** Bound of the lists of peers that are kept out. */
 const MAX_DENIED = 1_024;
 
@@ -39,6 +42,7 @@ export class PoolState {
   readonly #background = new Set<Promise<void>>();
   #nudge: () => void = () => {};
   #lastHealthy = '';
+  #shortages: readonly number[] = [];
 
   constructor(context: DiscoveryContext, maxSize: number) {
     const { constants, random, self } = context;
@@ -56,6 +60,28 @@ export class PoolState {
 
   healthy(): PoolEntry[] {
     return this.directory.healthy(this.now());
+  }
+
+  /** An indexer had no slot for us, or asks us to give ours up. */
+  noteShortage(): void {
+    const now = this.now();
+    this.#shortages = [
+      ...this.#shortages.filter((at) => now - at < this.context.constants.standbyMs),
+      now,
+    ].slice(-SHORTAGES_TO_WAIT);
+  }
+
+  /**
+   * How many indexers we look for. None for a while when the fleet is short of slots and we have enough to live on: nodes
+   * that go on looking would take each slot that another has just been asked to give up.
+   */
+  get need(): number {
+    const [oldest] = this.#shortages;
+    const isShort =
+      oldest !== undefined &&
+      this.#shortages.length >= SHORTAGES_TO_WAIT &&
+      this.now() - oldest < this.context.constants.standbyMs;
+    return isShort && this.healthy().length >= this.context.settings.minIndexer ? 0 : this.directory.need;
   }
 
   isBlacklisted(peer: PeerId): boolean {
@@ -131,6 +157,7 @@ export class PoolState {
       gone: constants.fullBackoffMs,
     };
     if (awayMs[reason] > 0) this.avoided.add(entry.peer, this.now() + awayMs[reason], reason);
+    if (reason === 'migration') this.noteShortage();
     if (entry.lastAnswered !== undefined && awayMs[reason] > 0)
       this.leftLately.add(entry.peer, this.now() + constants.heartbeatExpiryMs, reason);
     overlay.protect(entry.peer, false);

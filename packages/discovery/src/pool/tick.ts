@@ -93,7 +93,7 @@ export class Tick {
       peer_id: context.self,
       timestamp: Math.floor(context.clock.now() / 1000),
       indexers_binded: directory.entries().map(({ peer }) => peer),
-      need: directory.need,
+      need: this.#state.need,
       ...(record !== undefined && { record }),
     };
   }
@@ -144,7 +144,10 @@ export class Tick {
           result.failed.push(entry);
         } else if (effect === 'own-bug') {
           logger.error({ peer: entry.peer, code: outcome.error.code }, 'an indexer refuses our heartbeat');
-        } else if (outcome.error.code === 'full') result.refused.push({ entry, response: outcome.response });
+        } else if (outcome.error.code === 'full') {
+          this.#state.noteShortage();
+          result.refused.push({ entry, response: outcome.response });
+        }
         this.#planRetry(entry);
         return;
       }

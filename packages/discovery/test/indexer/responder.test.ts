@@ -189,6 +189,24 @@ describe('suggestions and offload (12.3.6, 12.3.7)', () => {
     expect((await survivor.beat()).suggest_migrate).toBeUndefined();
   });
 
+  it('counts a node that has moved as asked no longer, so that it does not ask more than need be', async () => {
+    const { node, agent, suggestions, eventsOf } = indexerHarness({ settings: { maxNodes: 6 } });
+    suggestions.push(...cacheOf(8));
+    const nodes = Array.from({ length: 5 }, (_, i) => node(i + 1));
+    for (const peer of nodes) await peer.beat();
+    const [first, second] = nodes as [(typeof nodes)[number], (typeof nodes)[number]];
+    expect((await first.beat()).suggest_migrate).toBe(true);
+    first.lose();
+    await settle();
+    expect(agent.table.size).toBe(4);
+    expect(eventsOf('record.removed')).toEqual([{ peer: first.peer, reason: 'moved' }]);
+    expect((await second.beat()).suggest_migrate).toBeUndefined();
+    // Who was not asked may come back within two minutes, as ever.
+    second.lose();
+    await settle();
+    expect(agent.table.size).toBe(4);
+  });
+
   it('asks another node when one of the five has left', async () => {
     const { node, suggestions } = indexerHarness({ settings: { maxNodes: 7 } });
     suggestions.push(...cacheOf(8));

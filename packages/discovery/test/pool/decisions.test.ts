@@ -229,3 +229,28 @@ describe('eviction by score and by evidence (14.4, 13.8)', () => {
     expect(node.agent.entry(friend.peer)?.evidence['beta']).toBe(2);
   });
 });
+
+describe('a fleet that is short of slots', () => {
+  it('a node that has enough stops looking after two indexers were full, and goes on when it has not', async () => {
+    const fleet = new PoolFleet();
+    const [home, fullA, fullB, other] = fleet.indexers(4) as [
+      ScriptedIndexer,
+      ScriptedIndexer,
+      ScriptedIndexer,
+      ScriptedIndexer,
+    ];
+    for (const full of [fullA, fullB]) full.script = () => ({ error: { code: 'full', message: 'no slot' } });
+    const node = await fleet.node({ seeds: infos([home, fullA, fullB]) });
+    expect(home.heartbeats.at(-1)?.need).toBeGreaterThan(0);
+    home.script = () => ({ suggestions: [other.info] });
+    await fleet.pass(21);
+    expect(home.heartbeats.at(-1)?.need).toBe(0);
+    expect(node.agent.has(other.peer)).toBe(false);
+    expect(node.agent.consider(other.info, 'test')).toBe(false);
+    // Without anybody healthy it takes whom it gets.
+    fleet.members.network.isolate(home.peer);
+    await fleet.pass(60);
+    expect(node.agent.healthyCount).toBe(0);
+    expect(node.agent.consider(other.info, 'test')).toBe(true);
+  });
+});
