@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CountedRequest, Counters, type CountersSummary, type DigestCounts } from './counters.ts';
+import { drained } from './drained.ts';
 import { bytesObject, type LabDigest, type LabObject } from './objects.ts';
 
 /** What one request of an object meets with. */
@@ -282,7 +283,7 @@ export class OriginServer {
       if (readyAt > performance.now()) await sleep(readyAt - performance.now());
       if (response.destroyed) return;
       counted.sent(chunk.length);
-      if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!response.write(chunk)) await drained(response);
     }
   }
 

@@ -5,6 +5,7 @@ import { Agent, createServer, type IncomingMessage, request as send, type Server
 import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Counters, type CountersSummary, type DigestCounts } from './counters.ts';
+import { drained } from './drained.ts';
 
 export interface ReverseProxyOptions {
   /** `http://host:port` of the registry. */
@@ -107,7 +108,7 @@ export class ReverseProxy {
       await this.#turn(chunk.length);
       if (to.destroyed) return;
       sent(chunk.length);
-      if (!to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
+      if (!to.write(chunk)) await drained(to);
     }
     to.end();
   }

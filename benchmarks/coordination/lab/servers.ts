@@ -90,6 +90,7 @@ export async function startNginx(folder: string, root: string): Promise<ServerPr
   await mkdir(folder, { recursive: true });
   const [port = 0] = await freePorts(1);
   const config = `
+${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes 1;
 daemon off;
 pid ${join(folder, 'nginx.pid')};
@@ -118,7 +119,7 @@ http {
 
 /** Waits until it answers, whatever it answers. */
 async function started(command: string, args: readonly string[], url: string): Promise<ServerProcess> {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(command, args, { stdio: 'ignore' });
   await once(child, 'spawn');
   const server = new ServerProcess(child, url);
   for (let attempt = 0; attempt < START_TRIES && !server.hasEnded; attempt++) {
