@@ -48,7 +48,7 @@ export async function measureFailures(context: BenchmarkContext, folder: string)
 
 /** Indexers fill the caches from which they suggest others half a minute after their start. */
 async function rest({ timeScale }: Lab): Promise<void> {
-  await sleep(90_000 * timeScale);
+  await sleep(60_000 * timeScale);
 }
 
 async function measureReplacement(lab: Lab): Promise<void> {

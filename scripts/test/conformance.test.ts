@@ -46,13 +46,29 @@ const CHECKLISTS: Readonly<Record<string, readonly string[]>> = {
   ),
 };
 
+/** Defects of the original of discovery that the specification calls critical or high. */
+const DEFECTS = [
+  ...numbers(1, 9),
+  ...[12, 13, 14, 15, 18, 19, 20, 23, 27, 33, 35, 36, 37, 38, 39, 40, 42, 47, 51, 54, 58, 60, 61, 62],
+  ...[65, 66, 72, 74, ...numbers(78, 84), 89, 90],
+];
+
 const text = readFileSync(join(root, 'docs/CONFORMANCE.md'), 'utf8');
+
+/** Lines of the table under a heading, without those under the headings in it. */
+function tableUnder(heading: string): readonly string[] {
+  const section = text.split(`\n${heading}\n`)[1]?.split(/\n#{2,3} /)[0] ?? '';
+  const lines = section.split('\n').filter((line) => line.startsWith('|'));
+  return lines.slice(2);
+}
+
+function pathsIn(cell: string): readonly string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path);
+}
 
 /** The rows of a service; throws for a row of another shape. */
 function rowsOf(service: string): readonly Row[] {
-  const section = text.split(`\n## ${service}\n`)[1]?.split('\n## ')[0] ?? '';
-  const lines = section.split('\n').filter((line) => line.startsWith('|'));
-  return lines.slice(2).map((line) => {
+  return tableUnder(`## ${service}`).map((line) => {
     const match = /^\| (\S+) \| ([☑☐]) \| ([^|]+) \| ([^|]*) \| ([^|]*) \|$/.exec(line);
     if (match === null) throw new Error(`not a row of docs/CONFORMANCE.md: ${line}`);
     const [, id = '', box, capability = '', tests = '', remark = ''] = match;
@@ -60,7 +76,7 @@ function rowsOf(service: string): readonly Row[] {
       id,
       ticked: box === '☑',
       capability,
-      tests: [...tests.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path),
+      tests: pathsIn(tests),
       remark: remark.trim(),
     };
   });
@@ -86,5 +102,28 @@ describe.each(Object.keys(CHECKLISTS))('conformance of %s', (service) => {
 
   test('a row that is not ticked says why', () => {
     for (const { id, ticked, remark } of rows) if (!ticked) expect(remark, id).not.toBe('');
+  });
+});
+
+describe('defects of the original of discovery', () => {
+  const rows = tableUnder('### Defects of the original that must not come back').map((line) => {
+    const match = /^\| DEF-(\d+) \| ([CH]) \| ([^|]+) \| ([^|]*) \| ([^|]*) \|$/.exec(line);
+    if (match === null) throw new Error(`not a row of docs/CONFORMANCE.md: ${line}`);
+    const [, defect = '', , , tests = '', remark = ''] = match;
+    return { defect: Number(defect), tests: pathsIn(tests), remark: remark.trim() };
+  });
+
+  test('each critical and high one is there, in order', () => {
+    expect(rows.map(({ defect }) => defect)).toEqual(DEFECTS);
+  });
+
+  test('each has a test that names it, or a remark that says why not', () => {
+    for (const { defect, tests, remark } of rows) {
+      if (tests.length === 0) expect(remark, `DEF-${defect}`).not.toBe('');
+      for (const path of tests) {
+        const source = readFileSync(join(root, path), 'utf8');
+        expect(source, `${path} names DEF-${defect}`).toMatch(new RegExp(`\\b(DEF-|F:)${defect}\\b`));
+      }
+    }
   });
 });
