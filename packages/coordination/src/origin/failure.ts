@@ -69,7 +69,7 @@ export function originFailureOf(error: unknown): OriginFailure | undefined {
   return error.details as unknown as OriginFailure;
 }
 
-/** A failure of a request before it is known for which object it was made. Stays inside this folder. */
+/** A failure of a request before it is known for which object it was made: between `OriginHttp` and the client only. */
 export class RequestFailure extends Error {
   readonly facts: FailureFacts;
 

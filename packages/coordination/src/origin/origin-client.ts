@@ -98,7 +98,6 @@ export class OriginClient {
     const again = await this.#send(request, second);
     if (again.reply.status !== 401) return again.reply;
     again.reply.discard();
-    if (second.token !== undefined) this.#tokens.drop(second.token.scope, second.token.value);
     throw refused('the registry refuses the credentials');
   }
 

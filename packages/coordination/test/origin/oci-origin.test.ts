@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { originFailureOf } from '../../src/origin/failure.ts';
 import { MANIFEST_ACCEPT } from '../../src/origin/oci-origin.ts';
 import type { Digest } from '../../src/types.ts';
 import {
@@ -212,13 +213,14 @@ describe('bodies that break off', () => {
     expect(await failure(origin.open('r', digest, 'blob', 0, NEVER))).toMatchObject({ status: 206 });
   });
 
-  it.each<[string, Record<string, string>, number]>([
-    ['another range', { 'content-range': 'bytes 50000-99999/100000' }, 206],
-    ['no range', {}, 206],
-    ['a range that contradicts itself', { 'content-range': 'bytes 9-3/2' }, 206],
-    ['another size', { 'content-range': 'bytes 10000-99999/200000' }, 206],
-    ['the unsatisfiable', { 'content-range': 'bytes */10' }, 416],
-  ])('are not continued with %s', async (_name, headers, status) => {
+  it.each<[string, Record<string, string>, number, string]>([
+    ['another range', { 'content-range': 'bytes 50000-99999/100000' }, 206, 'another range'],
+    ['a range that ends before', { 'content-range': 'bytes 0-9999/100000' }, 206, 'another range'],
+    ['no range', {}, 206, 'another range'],
+    ['a range that contradicts itself', { 'content-range': 'bytes 9-3/2' }, 206, 'another range'],
+    ['another size', { 'content-range': 'bytes 10000-99999/200000' }, 206, 'two sizes'],
+    ['the unsatisfiable', { 'content-range': 'bytes */10' }, 416, 'answered 416'],
+  ])('are not continued with %s', async (_name, headers, status, message) => {
     const server = await serveOrigin();
     const { origin } = adapterOf(server);
     const digest = server.add(blob(100_000));
@@ -228,7 +230,9 @@ describe('bodies that break off', () => {
     };
     server.script(digest, { kind: 'cut', afterBytes: 10_000 }, lie, lie, lie);
     const opened = await origin.open('r', digest, 'blob', 0, NEVER);
-    expect(await failure(readAll(opened.body))).toMatchObject({ failureClass: 'transient' });
+    const error = await readAll(opened.body).catch((reason: unknown) => reason);
+    expect(originFailureOf(error)).toMatchObject({ failureClass: 'transient' });
+    expect(String(error)).toContain(message);
   });
 
   it('stand still for no longer than allowed', async () => {

@@ -62,13 +62,18 @@ describe('redirects', () => {
 
   it('share the one second try when nobody answers', async () => {
     const store = await serveOrigin();
-    const server = await serveOrigin({ redirectBlobsTo: store.url });
+    const server = await serveOrigin();
     const { origin, timers } = adapterOf(server);
     const digest = store.add(blob(10));
-    store.script(digest, { kind: 'hang-up' });
+    const away: Fault = {
+      kind: 'status',
+      status: 307,
+      headers: { location: `${store.url}/v2/r/blobs/${digest}` },
+    };
+    server.script(digest, away, { kind: 'hang-up' }, away);
+    store.script(digest, { kind: 'hang-up' }, undefined, { kind: 'hang-up' });
     expect(await readAll((await origin.open('r', digest, 'blob', 0, NEVER)).body)).toHaveLength(10);
     expect(timers.slept).toEqual([500]);
-    store.script(digest, { kind: 'hang-up' }, { kind: 'hang-up' });
     expect(await failure(origin.open('r', digest, 'blob', 0, NEVER))).toMatchObject({
       failureClass: 'transient',
     });

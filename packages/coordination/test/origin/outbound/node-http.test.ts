@@ -166,7 +166,11 @@ describe('NodeHttp', () => {
       socket.once('close', () => closed.resolve());
       socket.write('HTTP/1.1 404 No\r\nContent-Length: 100000000000\r\n\r\n');
       const more = (): void => {
-        while (!socket.destroyed && socket.write(Buffer.alloc(65_536))) sent += 65_536;
+        let isTaken = true;
+        while (isTaken && !socket.destroyed) {
+          isTaken = socket.write(Buffer.alloc(65_536));
+          sent += 65_536;
+        }
       };
       socket.on('drain', more);
       more();
@@ -205,7 +209,11 @@ describe('NodeHttp', () => {
     const url = await rawServer((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n');
       const more = (): void => {
-        while (!socket.destroyed && socket.write(chunk)) sent += chunk.length;
+        let isTaken = true;
+        while (isTaken && !socket.destroyed) {
+          isTaken = socket.write(chunk);
+          sent += chunk.length;
+        }
       };
       socket.on('drain', more);
       more();
