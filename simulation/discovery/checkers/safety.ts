@@ -132,7 +132,11 @@ export class SafetyChecker {
     switch (event.topic) {
       case 'behaviour.strike':
       case 'behaviour.banned':
-        this.#checkStrike(member, event.payload.peer, event.topic);
+        this.#checkStrike(
+          member,
+          event.payload.peer,
+          'cause' in event.payload ? event.payload.cause : 'a ban',
+        );
         break;
       case 'score.updated':
         this.#checkScore(member, event.payload);

@@ -1,0 +1,34 @@
+import type { Coordinator, Digest, LocalCoordinator, PleasePullResult } from '@muster/coordination';
+import type { SimAgent } from './sim-agent.ts';
+import type { Tampering } from './tampering.ts';
+
+/** The ways of the cascade to pullers, with a note of every puller that accepts. */
+export function watchedCoordinators(
+  agent: SimAgent,
+  tampering: Tampering,
+): { readonly coordinator: Coordinator; readonly local: LocalCoordinator } {
+  const client: Coordinator = tampering.coordinator?.(agent.client) ?? agent.client;
+  const server: LocalCoordinator = tampering.local?.(agent.server) ?? agent.server;
+  const note = (node: string, results: readonly PleasePullResult[]): readonly PleasePullResult[] => {
+    for (const { digest, outcome } of results) {
+      if (outcome === 'started' || outcome === 'already_pulling') accept(agent, digest, node);
+    }
+    return results;
+  };
+  return {
+    coordinator: {
+      pullIntent: async (target, digest, options) => client.pullIntent(target, digest, options),
+      pleasePull: async (target, job, digests, options) =>
+        note(target, await client.pleasePull(target, job, digests, options)),
+    },
+    local: {
+      localPullIntent: async (digest) => server.localPullIntent(digest),
+      startLocalPull: async (job, digests, options) =>
+        note(agent.host, await server.startLocalPull(job, digests, options)),
+    },
+  };
+}
+
+function accept(agent: SimAgent, digest: Digest, node: string): void {
+  agent.runs.get(digest)?.accepted.add(node);
+}
