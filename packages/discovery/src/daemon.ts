@@ -110,9 +110,10 @@ export class DiscoveryDaemon {
     this.pool = new PoolAgent(context, {
       directory: this.directory,
       maxSize: settings.roles.node ? settings.maxIndexer : 2 * settings.maxIndexer,
-      ownDid: () => ownDid(context),
       ...(settings.roles.node && {
         recordBuilder: () => ownRecord(context, context.constants.heartbeatRecordTtlMs),
+        // Strict indexers have no record: to ask for it would make every indexer look like a liar (F:59).
+        ownDid: () => ownDid(context),
       }),
     });
     this.#topic = new NodeSearchTopic(context);

@@ -118,3 +118,14 @@ describe('the safety checker', () => {
     fleet.dispose();
   });
 });
+
+test('strict indexers do not suspect one another for want of records that they never had', async () => {
+  const fleet = stage({ seed: 9, indexers: 3, nodes: 3 });
+  const causes: string[] = [];
+  fleet.onEvent((_, event) => {
+    if (event.topic === 'suspicion') causes.push(event.payload.cause);
+  });
+  await fleet.sim.runFor(20 * 60_000);
+  expect(causes).toEqual([]);
+  fleet.dispose();
+});
