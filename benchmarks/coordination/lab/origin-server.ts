@@ -39,6 +39,8 @@ export interface OriginServerOptions {
   readonly latencyMs?: number;
   readonly bytesPerSecond?: number;
   readonly bytesPerSecondPerConnection?: number;
+  /** Every body ends after so many bytes, with the connection. */
+  readonly cutBodiesAfter?: number;
   /** Beyond so many blobs being read: 429 with `Retry-After`. */
   readonly maxBlobReads?: number;
   readonly retryAfterS?: number;
@@ -264,10 +266,12 @@ export class OriginServer {
       response.end();
       return;
     }
-    const end = fault?.kind === 'cut' || fault?.kind === 'stall' ? start + fault.afterBytes : size;
+    const { cutBodiesAfter = Infinity } = this.options;
+    const faultyEnd = fault?.kind === 'cut' || fault?.kind === 'stall' ? start + fault.afterBytes : size;
+    const end = Math.min(faultyEnd, start + cutBodiesAfter);
     const corruptAt = fault?.kind === 'corrupt' ? fault.byte : -1;
     await this.#sendBytes(response, bodyOf(object, { start, end, corruptAt }), counted);
-    if (fault?.kind === 'cut') response.socket?.destroySoon();
+    if (fault?.kind === 'cut' || end < faultyEnd) response.socket?.destroySoon();
     else if (fault?.kind !== 'stall') response.end();
   }
 

@@ -1,0 +1,136 @@
+/** The rooms of one scenario: an origin, a driver, a fleet, a folder that keeps what was measured. */
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ProcessFigures } from '../../harness/child.ts';
+import { type FleetPlan, MirrorFleet } from '../lab/fleet.ts';
+import type { ImageFacts } from '../lab/images.ts';
+import { DriverProgram, OriginProgram } from '../lab/programs.ts';
+import type { DrivePlan, RuntimeRow } from '../lab/runtimes.ts';
+import { PullReport } from './pull-report.ts';
+import type { Sizes } from './scenario.ts';
+
+/** Where runs keep what they measured. */
+const RUNS = join(import.meta.dirname, '..', '.data', 'runs');
+const REPOSITORY = 'lab/image';
+
+export interface LaboratoryOptions {
+  readonly id: string;
+  readonly sizes: Sizes;
+  readonly progress: (text: string) => void;
+}
+
+export class Laboratory implements AsyncDisposable {
+  readonly sizes: Sizes;
+  readonly folder: string;
+  readonly origin: OriginProgram;
+  readonly driver: DriverProgram;
+  readonly progress: (text: string) => void;
+  readonly #id: string;
+  readonly #fleets: MirrorFleet[] = [];
+  readonly #record: Record<string, unknown>[] = [];
+
+  private constructor(
+    { id, sizes, progress }: LaboratoryOptions,
+    parts: { readonly folder: string; readonly origin: OriginProgram; readonly driver: DriverProgram },
+  ) {
+    this.#id = id;
+    this.sizes = sizes;
+    this.progress = progress;
+    this.folder = parts.folder;
+    this.origin = parts.origin;
+    this.driver = parts.driver;
+  }
+
+  static async open(options: LaboratoryOptions): Promise<Laboratory> {
+    // On the disk of the repository: a memory file system would flatter the figures, and run full.
+    const data = join(import.meta.dirname, '..', '.data');
+    await mkdir(data, { recursive: true });
+    const folder = await mkdtemp(join(data, `${options.id}-`));
+    const origin = await OriginProgram.start();
+    return new Laboratory(options, { folder, origin, driver: DriverProgram.start() });
+  }
+
+  /** Starts a fleet on the origin, which ends with the laboratory. */
+  async fleet(count: number, plan: Partial<FleetPlan> = {}): Promise<MirrorFleet> {
+    this.progress(`${this.#id}: ${count} agents start`);
+    const folder = join(this.folder, `fleet-${this.#fleets.length}`);
+    const fleet = await MirrorFleet.start({ folder, count, origin: this.origin.url, ...plan });
+    this.#fleets.push(fleet);
+    return fleet;
+  }
+
+  /** Lets these runtimes pull the image, and counts what the origin was asked for meanwhile. */
+  async pull(
+    image: ImageFacts,
+    runtimes: DrivePlan['runtimes'],
+    plan: Partial<DrivePlan> & { readonly meanwhile?: () => Promise<void> } = {},
+  ): Promise<PullReport> {
+    const { meanwhile, ...rest } = plan;
+    this.progress(`${this.#id}: ${runtimes.length} runtimes pull ${image.name}`);
+    await this.origin.reset();
+    const fleet = this.#fleets.at(-1);
+    const before = await this.#measure(fleet);
+    const driven = this.driver.drive({ repository: REPOSITORY, root: image.root, runtimes, ...rest });
+    const [rows] = await Promise.all([driven, meanwhile?.()]);
+    const report = new PullReport(image, await this.origin.summary(), rows);
+    this.#keep(report, rows, before, await this.#measure(fleet));
+    return report;
+  }
+
+  /** All runtimes directly at the origin. */
+  async direct(image: ImageFacts, count: number, plan: Partial<DrivePlan> = {}): Promise<PullReport> {
+    const runtimes = Array.from({ length: count }, (_, index) => ({
+      name: `direct-${index}`,
+      base: this.origin.url,
+    }));
+    return await this.pull(image, runtimes, plan);
+  }
+
+  /** Bytes of the digest that the origin has sent so far. */
+  async originBytesOf(digest: string): Promise<number> {
+    return (await this.origin.summary()).digests[digest]?.bytes ?? 0;
+  }
+
+  async endFleets(): Promise<void> {
+    for (const fleet of this.#fleets) await fleet[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.endFleets();
+    await this.driver[Symbol.asyncDispose]();
+    await this.origin[Symbol.asyncDispose]();
+    await mkdir(RUNS, { recursive: true });
+    await writeFile(join(RUNS, `${this.#id}.json`), JSON.stringify(this.#record, undefined, 1));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #keep(report: PullReport, rows: readonly RuntimeRow[], before: Measured, after: Measured): void {
+    const { image, origin } = report;
+    this.#record.push({ image, sizes: this.sizes, origin, rows, before, after });
+  }
+
+  async #measure(fleet: MirrorFleet | undefined): Promise<Measured> {
+    const running = fleet?.agents.filter(({ isRunning }) => isRunning) ?? [];
+    return await Promise.all(
+      running.map(async (agent) => ({
+        name: agent.name,
+        figures: agent.figures(),
+        // One that is frozen does not answer.
+        metrics: await Promise.race([agent.metricsText().catch(() => ''), soon()]),
+      })),
+    );
+  }
+}
+
+type Measured = readonly {
+  readonly name: string;
+  readonly figures: ProcessFigures;
+  readonly metrics: string;
+}[];
+
+const SOON_MS = 2_000;
+
+function soon(): Promise<string> {
+  return new Promise((resolve) => setTimeout(() => resolve(''), SOON_MS).unref());
+}
