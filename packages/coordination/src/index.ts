@@ -5,6 +5,17 @@ export type { CoordinationEvents } from './events.ts';
 export { DEFAULT_COORDINATION_SETTINGS } from './settings.ts';
 export type { CoordinationSettings } from './settings.ts';
 export type {
+  ClusterMembers,
+  ContentDiscovery,
+  ContentStore,
+  Coordinator,
+  Download,
+  Downloads,
+  LocalCoordinator,
+  OriginAdapter,
+  Pump,
+} from './parts.ts';
+export type {
   ByteRange,
   ClusterNode,
   Digest,
@@ -81,7 +92,13 @@ export type {
 export { fileCredentials } from './origin/adapters/file-credentials.ts';
 export { CredentialsFile, NO_CREDENTIALS, parseCredentials } from './origin/credentials.ts';
 export type { Credentials, CredentialsReader, CredentialsSource } from './origin/credentials.ts';
-export { originError, originFailureOf, parseRetryAfter, RequestFailure, statusClass } from './origin/failure.ts';
+export {
+  originError,
+  originFailureOf,
+  parseRetryAfter,
+  RequestFailure,
+  statusClass,
+} from './origin/failure.ts';
 export { ConnectFailure } from './origin/http.ts';
 export type { OriginHttp, OriginReply, OriginRequest } from './origin/http.ts';
 export { MANIFEST_ACCEPT, OciOrigin } from './origin/oci-origin.ts';
