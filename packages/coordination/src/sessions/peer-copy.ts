@@ -16,11 +16,14 @@ import type { SuppressionReason, Suppressions } from './suppression.ts';
 
 const RATE_WINDOW_MS = 10_000;
 const SWITCH_INTERVAL_MS = 30_000;
+/** A provider that trickles is given up after so long even when nobody else is known; so are rates below this part of the wanted. */
+const TRICKLE_MS = 30_000;
+const TRICKLE_FRACTION = 1 / 16;
 
 /** How one attempt ended. */
 export interface CopyResult {
-  /** `slow`: given up for a faster one. `taken`: somebody else writes the download. `aborted`: by us. */
-  readonly outcome: PeerOutcome | 'slow' | 'taken' | 'aborted';
+  /** `slow`: given up for a faster one. `trickle`: so slow that anything is better. `taken`: somebody else writes the download. `aborted`: by us. */
+  readonly outcome: PeerOutcome | 'slow' | 'trickle' | 'taken' | 'aborted';
   readonly bytes: number;
   readonly retryAfterMs?: number | undefined;
   readonly alternates?: readonly string[] | undefined;
@@ -69,6 +72,7 @@ const SUPPRESSES: Readonly<Partial<Record<CopyResult['outcome'], SuppressionReas
   server: 'unavailable',
   error: 'unavailable',
   digest_mismatch: 'corrupt',
+  trickle: 'unavailable',
 };
 
 /** Counted in `p2p_peer_fetch_total`. */
@@ -164,9 +168,9 @@ export class PeerCopier {
     const counter = { bytes: 0 };
     const ending = await this.#pour(request, feeder, reply, counter);
     const { bytes } = counter;
-    if (ending === 'slow') {
+    if (ending === 'slow' || ending === 'trickle') {
       history.switchedAt = this.#parts.clock.monotonic();
-      return { outcome: 'slow', bytes };
+      return { outcome: ending, bytes };
     }
     if (ending === 'broken') return { outcome: request.signal.aborted ? 'aborted' : 'stall', bytes };
     return this.#finish(request, feeder, bytes);
@@ -200,13 +204,14 @@ export class PeerCopier {
     feeder: Feeder,
     reply: Extract<PeerReply, { kind: 'body' }>,
     counter: { bytes: number },
-  ): Promise<'complete' | 'broken' | 'slow'> {
+  ): Promise<'complete' | 'broken' | 'slow' | 'trickle'> {
     const { clock, logger } = this.#parts;
     const { history, provider, digest } = request;
     const { size } = reply;
     let skip = feeder.offset - reply.offset;
     let windowAt = clock.monotonic();
     let windowBytes = 0;
+    let trickleMs = 0;
     try {
       for await (const chunk of reply.body) {
         let data = chunk;
@@ -226,6 +231,8 @@ export class PeerCopier {
         const elapsed = clock.monotonic() - windowAt;
         if (elapsed < RATE_WINDOW_MS) continue;
         if (this.#isTooSlow(request, windowBytes, elapsed)) return 'slow';
+        trickleMs = this.#isTrickle(request, windowBytes, elapsed) ? trickleMs + elapsed : 0;
+        if (trickleMs >= TRICKLE_MS) return 'trickle';
         windowAt += elapsed;
         windowBytes = 0;
       }
@@ -242,6 +249,12 @@ export class PeerCopier {
     if (options.peerMinBytesPerSecond <= 0 || (bytes * 1_000) / ms >= options.peerMinBytesPerSecond)
       return false;
     return clock.monotonic() - history.switchedAt >= SWITCH_INTERVAL_MS && hasOthers();
+  }
+
+  /** What is still being pulled comes as slowly as its origin sends it. */
+  #isTrickle({ isPartial }: CopyRequest, bytes: number, ms: number): boolean {
+    const least = this.#parts.options.peerMinBytesPerSecond * TRICKLE_FRACTION;
+    return !isPartial && (bytes * 1_000) / ms < least;
   }
 
   async #finish(request: CopyRequest, feeder: Feeder, bytes: number): Promise<CopyResult> {

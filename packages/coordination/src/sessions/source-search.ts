@@ -22,8 +22,12 @@ const REDISCOVER_FACTOR = 1.5;
 const REDISCOVER_MAX_MS = 5_000;
 /** Without a byte for so long, the cascade is asked even though providers seem healthy: a pull must not be slower than without them. */
 const STUCK_MS = 15_000;
+/** And after so long the last resort, which is bounded by itself: a cluster whose only copy cannot be had is no better than none. */
+const HEDGE_MS = 30_000;
 const HEALTHY_SCORE = 0.7;
 const MAX_KNOWN = 64;
+/** Less than this is no progress: else a peer that sends a byte at a time could keep us busy. */
+const MIN_PROGRESS_BYTES = 65_536;
 
 type Found = 'committed' | 'local';
 
@@ -47,6 +51,7 @@ export class SourceSearch {
   #areAllMissing = true;
   #lastCascadeAt = Number.NEGATIVE_INFINITY;
   #lastProgressAt: number;
+  #hasHedged = false;
 
   constructor(parts: FetchSessionsParts, copier: PeerCopier, target: SearchTarget) {
     this.#parts = parts;
@@ -76,6 +81,8 @@ export class SourceSearch {
         this.#startRound();
       }
       if (this.#queue.length > 0) continue;
+      const hedged = await this.#hedge();
+      if (typeof hedged === 'string') return hedged;
       rediscoverSince ??= clock.monotonic();
       this.#requirePatience(rediscoverSince);
       await this.#parts.timers.sleep(rediscoverMs, this.#target.signal);
@@ -116,7 +123,7 @@ export class SourceSearch {
       if (outcome === 'hit') return true;
       if (outcome === 'taken') return (await this.#follow()) !== undefined;
       this.#enqueue(alternates ?? []);
-      if (bytes > 0 && isKept && outcome !== 'digest_mismatch') {
+      if (bytes >= MIN_PROGRESS_BYTES && isKept && outcome !== 'digest_mismatch' && outcome !== 'trickle') {
         this.#areAllMissing = false;
         await this.#rediscover(provider);
         continue;
@@ -142,7 +149,8 @@ export class SourceSearch {
       signal,
     });
     signal.throwIfAborted();
-    if (result.bytes > 0) this.#lastProgressAt = this.#parts.clock.monotonic();
+    if (result.bytes > 0 && result.outcome !== 'trickle')
+      this.#lastProgressAt = this.#parts.clock.monotonic();
     return result;
   }
 
@@ -278,6 +286,21 @@ export class SourceSearch {
         });
       }
     }
+  }
+
+  /** Asks the gate once when nothing has come for long, though somebody is said to have it. */
+  async #hedge(): Promise<Found | undefined> {
+    const { clock } = this.#parts;
+    if (this.#hasHedged || clock.monotonic() - this.#lastProgressAt < HEDGE_MS) return undefined;
+    this.#hasHedged = true;
+    try {
+      const found = await this.#fallBack(this.#target.download.size ?? 0, undefined);
+      if (typeof found === 'string') return found;
+      this.#queue.push(...usableProviders(this.#parts, this.#target.request.digest, found));
+    } catch (error) {
+      if (error !== undefined && errorCode(error) !== 'FALLBACK_DECLINED') throw error;
+    }
+    return undefined;
   }
 
   async #follow(): Promise<Found> {

@@ -186,6 +186,87 @@ describe('FetchSessions', () => {
     expect(outcomes(harness).at(-1)).toBe('hit');
   });
 
+  it.each([true, false])(
+    'a source that trickles is left for another one (known beforehand: %s)',
+    async (isKnown) => {
+      // A clock on which ten seconds pass in 50 ms.
+      const startedAt = performance.now();
+      const clock = { now: () => Date.now(), monotonic: () => (performance.now() - startedAt) * 200 };
+      const harness = await start({ parts: () => ({ clock }) });
+      const trickling = await peer('n1', (_request, response) => {
+        response.writeHead(200, { 'content-length': String(bytes.length) });
+        let at = 0;
+        const timer = setInterval(() => response.write(bytes.subarray(at, (at += 100))), 5);
+        response.once('close', () => clearInterval(timer));
+      });
+      const good = await peer('n2', serving(bytes));
+      // Who is further away comes second.
+      const near = { id: 'n1', addr: trickling.provider.addr, zone: 'a', peerId: '', p2pAddrs: [] };
+      harness.node.members.change([{ ...near, id: 'n0', addr: 'x:1' }, near]);
+      harness.lookups = isKnown ? [[trickling.provider, good.provider]] : [[trickling.provider]];
+      harness.cascade = [async () => ({ how: 'providers', providers: [good.provider], outcome: 'rule2' })];
+      expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+      expect(trickling.requests).toHaveLength(1);
+      expect(harness.suppression.isSuppressed(digest, trickling.provider)).toBe(false);
+      expect(outcomes(harness).at(-1)).toBe('hit');
+    },
+  );
+
+  it('goes to the gate when the only copy cannot be had for long', async () => {
+    const startedAt = performance.now();
+    const clock = { now: () => Date.now(), monotonic: () => (performance.now() - startedAt) * 200 };
+    const harness = await start({
+      parts: (node) => ({
+        clock,
+        fallback: {
+          attempt: async () => {
+            const { handle } = node.inflight.start(digest, 'blob', 0, 0);
+            const feeder = node.downloads.get(digest)?.feed();
+            void feeder
+              ?.write(bytes)
+              .then(async () => feeder.complete())
+              .then(() => handle.done());
+            return { kind: 'pulling', answer: { kind: 'started', startedAt: 0 } };
+          },
+        },
+      }),
+    });
+    const broken = await peer('n1', refusing(500));
+    harness.lookups = [[broken.provider]];
+    const again = async () => ({ how: 'providers', providers: [broken.provider], outcome: 'rule2' }) as const;
+    harness.cascade = Array.from({ length: 1_000 }, () => again);
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+  });
+
+  it('gives up a large object that nobody wants any more, and none that has come far', async () => {
+    const harness = await start({
+      parts: (node) => ({
+        timers: {
+          ...node.timers,
+          after: (ms, callback) => node.timers.after(ms === 10_000 ? 20 : ms, callback),
+        },
+      }),
+    });
+    const large = await peer('n1', serving(bytes, { announced: 100_000_000, stallAfter: 2_000_000 }));
+    harness.lookups = [[large.provider]];
+    const session = harness.sessions.fetch(request);
+    for await (const _ of session.read()) break;
+    await expect(session.done).rejects.toMatchObject({ code: 'WARM_PATH_EXHAUSTED' });
+    expect(harness.node.downloads.list()).toHaveLength(0);
+
+    const small = content(2_000_000, 77);
+    let answer: (() => void) | undefined;
+    const patient = await peer('n2', (incoming, response) => {
+      answer = () => serving(small.bytes)(incoming, response);
+    });
+    harness.lookups = [[patient.provider]];
+    const other = harness.sessions.fetch({ ...request, digest: small.digest });
+    await other.read().return();
+    await expect.poll(() => answer !== undefined).toBe(true);
+    answer?.();
+    await other.done;
+  });
+
   it('follows a pull at its puller, and the alternates that a busy one names', async () => {
     const harness = await start();
     const alternate = await peer('n2', serving(bytes, { headers: { 'gantry-partial': '1' } }));

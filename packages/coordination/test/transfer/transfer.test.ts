@@ -255,6 +255,16 @@ describe('TransferServer', () => {
     await new Promise((resolve) => endless.once('close', resolve));
   });
 
+  it('closes a connection whose headers take too long', async () => {
+    const node = await testNode();
+    const { address } = await start(node);
+    const slow = connect(address.port, '127.0.0.1');
+    slow.on('error', () => {});
+    slow.resume();
+    slow.write('GET /healthz HTTP/1.1\r\nx:');
+    await new Promise((resolve) => slow.once('close', resolve));
+  });
+
   it('a reader that takes nothing is cut off', async () => {
     const node = await testNode();
     const { address, server } = await start({ ...node, timers: { ...node.timers, after: soon(node) } });

@@ -58,7 +58,7 @@ export class MirrorServer {
     const { host, port } = this.#options;
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port }, () => {
         this.#server.off('error', reject);
         this.#server.on('error', (error) => this.#parts.logger.warn({ err: error }, 'the mirror listener'));
         resolve();

@@ -41,7 +41,7 @@ export class SharedPort {
   async listen(host: string, port: number): Promise<AddressInfo> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port }, () => {
         this.#server.off('error', reject);
         this.#server.on('error', () => {});
         resolve();

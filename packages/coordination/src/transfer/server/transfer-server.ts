@@ -56,6 +56,8 @@ export class TransferServer {
       },
       (request, response) => void this.#handler.handle(request, response),
     );
+    // It never listens itself, and would look after the times of its connections only from then on.
+    this.#http1.emit('listening');
     this.#http2.on('session', (session) => this.#adopt(session));
     // Both servers only get connections handed; errors of those are the connections' end.
     this.#http1.on('clientError', (_error, socket) => socket.destroy());
