@@ -14,6 +14,9 @@ import type { TrafficCounters } from './counters.ts';
 import { Cuts, type Cut, type CutRule } from './cuts.ts';
 import { type HostLink, LinkModel, type LinkOptions } from './link-model.ts';
 
+/** TCP repeats the first packet of a connection after these. */
+const SYN_RETRY_MS = [1_000, 2_000, 4_000];
+
 /** A process on the network, as the network sees it. */
 export interface Endpoint {
   /** Name of the host in cuts and links; a restarted process keeps it. */
@@ -140,7 +143,7 @@ export class SimNetwork {
    * Sets up a connection. `done` is called on the dialler, unless the handshake never ends, as with a paused process or
    * over a cut way: the dialler brings its own bound.
    */
-  dial(from: Endpoint, to: Endpoint | undefined, done: (result: DialResult) => void): void {
+  dial(from: Endpoint, to: Endpoint | undefined, done: (result: DialResult) => void, attempt = 0): void {
     if (to === from) return done({ ok: false, reason: 'self' });
     if (to === undefined) {
       this.sim.schedule(100, () => done({ ok: false, reason: 'unreachable' }), from.process);
@@ -153,11 +156,16 @@ export class SimNetwork {
         this.sim.schedule(2 * outward, () => done({ ok: false, reason: 'unreachable' }), from.process);
       return;
     }
-    if (this.isCut(from.host, to.host)) return;
+    const again = (): void => {
+      const wait = SYN_RETRY_MS[attempt];
+      if (wait !== undefined)
+        this.sim.schedule(wait, () => this.dial(from, to, done, attempt + 1), from.process);
+    };
+    if (this.isCut(from.host, to.host)) return again();
     this.sim.schedule(
       outward,
       () => {
-        if (this.isCut(to.host, from.host)) return;
+        if (this.isCut(to.host, from.host)) return again();
         let rest = 0;
         for (let i = 1; i < 2 * this.#handshakeRoundTrips; i++)
           rest += this.links.deliveryMs(from.host, to.host, 128);
