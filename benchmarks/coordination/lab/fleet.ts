@@ -324,7 +324,7 @@ function configOf(plan: FleetPlan, { index, folder, cacheFolder }: MirrorAgent):
       {
         name: registryName,
         endpoint: origin,
-        ...(credentialsFile === undefined ? {} : { credentials_file: credentialsFile }),
+        ...(credentialsFile === undefined ? {} : { credentials_path: credentialsFile }),
       },
     ],
     log_level: 'warn',
