@@ -191,6 +191,8 @@ export class FetchSession {
     const download = await downloads.open(digest, { kind, ...(size === undefined ? {} : { size }) });
     this.#download = download;
     this.#opened.resolve(download);
+    // What the store does not keep can be read for a while.
+    if (isComplete(download)) return;
     // Whoever feeds it, the search is over when the download is.
     download.done.then(
       () => this.#abort.abort(),
@@ -213,7 +215,7 @@ export class FetchSession {
     if (found === 'local') {
       this.#isLocal = true;
       this.#end(new Error('the object is in the store'));
-    } else if (download.source?.kind !== 'origin') this.#advertise();
+    } else if (download.source?.kind !== 'origin' && (await hasObject(store, digest))) this.#advertise();
   }
 
   /** The failure of the download says more than that the search was ended by it. */
@@ -238,6 +240,10 @@ export class FetchSession {
       .provide(this.request.digest, options)
       .catch(() => events.publish('advertise.failed', { op: READVERTISE_OP }));
   }
+}
+
+function isComplete({ state }: Download): boolean {
+  return state === 'committed';
 }
 
 /** A disk that cannot say has the object for nobody. */

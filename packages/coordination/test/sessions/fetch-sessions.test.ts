@@ -207,7 +207,7 @@ describe('FetchSessions', () => {
       harness.cascade = [async () => ({ how: 'providers', providers: [good.provider], outcome: 'rule2' })];
       expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
       expect(trickling.requests).toHaveLength(1);
-      expect(harness.suppression.isSuppressed(digest, trickling.provider)).toBe(false);
+      expect(harness.suppression.isSuppressed(digest, trickling.provider)).toBe(!isKnown);
       expect(outcomes(harness).at(-1)).toBe('hit');
     },
   );
@@ -236,6 +236,18 @@ describe('FetchSessions', () => {
     const again = async () => ({ how: 'providers', providers: [broken.provider], outcome: 'rule2' }) as const;
     harness.cascade = Array.from({ length: 1_000 }, () => again);
     expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+  });
+
+  it('what the store does not keep is served and not advertised', async () => {
+    const harness = await start({ budgetBytes: 1_000_000 });
+    const one = await peer('n1', serving(bytes));
+    harness.lookups = [[one.provider]];
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    await expect.poll(() => harness.sessions.list().length).toBe(0);
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    expect(one.requests).toHaveLength(1);
+    expect(await harness.node.store.has(digest)).toBe(false);
+    expect(harness.provided).toEqual([]);
   });
 
   it('gives up a large object that nobody wants any more, and none that has come far', async () => {

@@ -98,6 +98,7 @@ export async function startSessions(
   options: {
     readonly nodes?: readonly ClusterNode[];
     readonly settings?: Partial<CoordinationSettings>;
+    readonly budgetBytes?: number;
     readonly parts?: (node: NodeParts) => Partial<FetchSessionsParts>;
   } = {},
 ): Promise<SessionHarness> {

@@ -38,6 +38,7 @@ export async function testNode(
     readonly self?: string;
     readonly nodes?: readonly ClusterNode[];
     readonly settings?: Partial<CoordinationSettings>;
+    readonly budgetBytes?: number;
   } = {},
 ): Promise<NodeParts> {
   const events = new EventBus<CoordinationEvents>({
@@ -54,7 +55,7 @@ export async function testNode(
     random: seededRandom(7),
     logger: silentLogger,
     options: {
-      budgetBytes: 4_000_000_000,
+      budgetBytes: options.budgetBytes ?? 4_000_000_000,
       headroomPercent: 5,
       providerThreshold: 3,
       verifyOnStart: 'off',
