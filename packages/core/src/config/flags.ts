@@ -28,6 +28,7 @@ const VALUE_NAMES: Readonly<Record<Setting['type'], string | undefined>> = {
   size: 'size',
   boolean: undefined,
   list: 'list',
+  records: 'name=value',
   secret: 'secret',
 };
 
@@ -55,9 +56,9 @@ function describeFlag(key: string, setting: Setting): FlagDescription {
     valueName: VALUE_NAMES[setting.type],
     description: setting.description,
     group: setting.group,
-    defaultText: value === undefined ? undefined : String(value),
+    defaultText: value === undefined || setting.type === 'records' ? undefined : String(value),
     choices: setting.type === 'text' ? setting.choices : undefined,
-    isRepeatable: setting.type === 'list',
+    isRepeatable: setting.type === 'list' || setting.type === 'records',
     isNegatable: setting.type === 'boolean',
   };
 }

@@ -34,6 +34,16 @@ export interface ConfigSources {
   readonly unknownNames?: 'refuse' | 'warn';
   /** Variables that begin with this should be settings; others are unknown names. */
   readonly environmentPrefix?: string;
+  /**
+   * Finds what is wrong with several values together, one line each. It is asked even when single values are wrong, which then
+   * have their defaults, so that everything is told at once.
+   */
+  readonly check?: (config: {
+    readonly values: Readonly<Record<string, unknown>>;
+    readonly sources: ReadonlyMap<string, string>;
+    /** Keys of the values that are wrong by themselves. */
+    readonly invalid: ReadonlySet<string>;
+  }) => readonly string[];
   /** Reads a secret's file; rejects by throwing. Needed when secrets may come from files. */
   readonly readSecretFile?: (path: string) => SecretFile;
 }
@@ -80,6 +90,7 @@ export function loadConfig<const S extends Settings>(settings: S, sources: Confi
   unknown.push(...unknownVariables(settings, sources));
   const values: Record<string, unknown> = {};
   const origins = new Map<string, string>();
+  const invalid = new Set<string>();
   for (const [key, setting] of Object.entries(settings)) {
     const levels = [
       flagCandidates(key, setting, sources.flags ?? {}),
@@ -101,10 +112,14 @@ export function loadConfig<const S extends Settings>(settings: S, sources: Confi
     const parsed = candidate.isFile
       ? readSecret(candidate, sources.readSecretFile)
       : parseValue(setting, candidate.raw);
-    if (parsed.ok) values[name] = parsed.value;
-    else problems.push(`${candidate.source}: ${parsed.problem}`);
+    values[name] = parsed.ok ? parsed.value : defaultValue(setting);
+    if (!parsed.ok) {
+      problems.push(`${candidate.source}: ${parsed.problem}`);
+      invalid.add(key);
+    }
     origins.set(key, candidate.source);
   }
+  problems.push(...(sources.check?.({ values, sources: origins, invalid }) ?? []));
   if (problems.length > 0) {
     const heading = problems.length === 1 ? 'a setting is wrong' : `${problems.length} settings are wrong`;
     throw coreErrors.create('CONFIG_INVALID', [heading, ...problems].join('\n  '), { details: { problems } });
@@ -129,7 +144,17 @@ function showValue(setting: Setting, value: unknown): string {
   if (value instanceof Secret) return value.toString();
   if (setting.type === 'duration') return formatDuration(value as number);
   if (setting.type === 'size') return formatSize(value as number);
+  if (setting.type === 'records') return showRecords(setting.fields, value as readonly object[]);
   return Array.isArray(value) ? value.join(',') : String(value as string | number | boolean);
+}
+
+/** The first two fields of each, as a flag gives them. */
+function showRecords(fields: object, records: readonly object[]): string {
+  const [first = '', second = ''] = Object.keys(fields);
+  return records
+    .map((record) => new Map(Object.entries(record)))
+    .map((record) => `${String(record.get(first))}=${String(record.get(second))}`)
+    .join(',');
 }
 
 function defaultValue(setting: Setting): unknown {

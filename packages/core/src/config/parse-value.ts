@@ -1,5 +1,5 @@
 import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
-import { Secret, type Setting } from './settings.ts';
+import { type RecordField, Secret, type Setting } from './settings.ts';
 
 /** The outcome of reading one value: what it means, or what is wrong with it and what is allowed. */
 export type Parsed =
@@ -22,6 +22,8 @@ export function parseValue(setting: Setting, raw: unknown): Parsed {
       return parseBoolean(raw);
     case 'list':
       return parseList(raw, setting.check);
+    case 'records':
+      return parseRecords(raw, setting.fields);
     case 'integer':
       return parseInteger(raw, setting.min, setting.max);
     case 'number':
@@ -78,6 +80,67 @@ function parseList(raw: unknown, check: ((value: string) => string | undefined) 
     }
   }
   return good(items);
+}
+
+function parseRecords(raw: unknown, fields: Readonly<Record<string, RecordField>>): Parsed {
+  const [first = '', second = ''] = Object.keys(fields);
+  const parts: unknown[] = Array.isArray(raw) ? raw : [raw];
+  const records: Record<string, string>[] = [];
+  for (const part of parts) {
+    if (typeof part === 'string') {
+      for (const piece of part.split(',').filter((text) => text.trim() !== '')) {
+        const [, name = '', value = ''] = /^([^=]*)=(.*)$/.exec(piece.trim()) ?? [];
+        if (name === '') return bad(`${show(piece)} is not of the form ${first}=${second}`);
+        records.push({ [first]: name, [second]: value });
+      }
+    } else if (isRecord(part)) {
+      const read = readRecord(part, fields);
+      if (typeof read === 'string') return bad(read);
+      records.push(read);
+    } else return bad(`${show(part)} is not a mapping with ${Object.keys(fields).join(', ')}`);
+  }
+  for (const record of records) {
+    const problem = recordProblem(record, fields);
+    if (problem !== undefined) return bad(problem);
+  }
+  return good(records);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The fields of a mapping, or what is wrong with it. */
+function readRecord(
+  mapping: Readonly<Record<string, unknown>>,
+  fields: Readonly<Record<string, RecordField>>,
+): Record<string, string> | string {
+  const record: Record<string, string> = {};
+  for (const [key, value] of Object.entries(mapping)) {
+    if (!Object.hasOwn(fields, key)) {
+      return `there is no ${JSON.stringify(key)} here; there are ${Object.keys(fields).join(', ')}`;
+    }
+    if (value === null || value === '') continue;
+    if (typeof value !== 'string' && typeof value !== 'number') return `${key}: ${show(value)} is not text`;
+    record[key] = String(value);
+  }
+  return record;
+}
+
+function recordProblem(
+  record: Readonly<Record<string, string>>,
+  fields: Readonly<Record<string, RecordField>>,
+): string | undefined {
+  for (const [name, { isRequired = false, check }] of Object.entries(fields)) {
+    const value = record[name];
+    if (value === undefined || value === '') {
+      if (isRequired) return `${name} is missing in ${show(record)}`;
+      continue;
+    }
+    const problem = check?.(value);
+    if (problem !== undefined) return `${name} ${show(value)}: ${problem}`;
+  }
+  return undefined;
 }
 
 function parseInteger(raw: unknown, min: number | undefined, max: number | undefined): Parsed {

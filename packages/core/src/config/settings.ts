@@ -75,6 +75,24 @@ export interface ListSetting extends SettingBase {
   readonly check?: (value: string) => string | undefined;
 }
 
+/** A member of the records of a {@link RecordsSetting}. */
+export interface RecordField {
+  readonly isRequired?: boolean;
+  /** Says what is wrong with a value, or nothing when it is fine. */
+  readonly check?: (value: string) => string | undefined;
+}
+
+/**
+ * Several records of texts: a list of mappings in the file. A flag, which may be repeated, and a comma-separated text give the
+ * first two fields of each, as `name=value`.
+ */
+export interface RecordsSetting extends SettingBase {
+  readonly type: 'records';
+  /** By their names in the file; at least two. */
+  readonly fields: Readonly<Record<string, RecordField>>;
+  readonly default?: readonly Readonly<Record<string, string>>[];
+}
+
 /**
  * A secret: given directly, or as the name of a file with `<key>-file` (environment `<NAME>_FILE`). It has no
  * default and is never printed.
@@ -92,6 +110,7 @@ export type Setting =
   | SizeSetting
   | BooleanSetting
   | ListSetting
+  | RecordsSetting
   | SecretSetting;
 
 /** Settings by key. The key is the flag's name in kebab case, without the leading dashes. */
@@ -139,11 +158,13 @@ type ValueOf<S> = S extends { type: 'integer' | 'number' | 'duration' | 'size' }
     ? boolean
     : S extends { type: 'list' }
       ? readonly string[]
-      : S extends { type: 'secret' }
-        ? Secret
-        : S extends { choices: readonly (infer Choice)[] }
-          ? Choice
-          : string;
+      : S extends { type: 'records'; fields: infer Fields }
+        ? readonly { readonly [Name in keyof Fields]?: string }[]
+        : S extends { type: 'secret' }
+          ? Secret
+          : S extends { choices: readonly (infer Choice)[] }
+            ? Choice
+            : string;
 
 /**
  * The loaded values: property names are the keys in camel case, with `Ms` after durations and `Bytes` after sizes

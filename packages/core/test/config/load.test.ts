@@ -335,3 +335,67 @@ describe('a number', () => {
     expect(() => loadConfig(scale, { environment: { SCALE: text } })).toThrow(/environment SCALE: /);
   });
 });
+
+describe('records', () => {
+  const settings = defineSettings({
+    origins: {
+      type: 'records',
+      environment: 'ORIGINS',
+      fields: {
+        name: { isRequired: true },
+        endpoint: { isRequired: true, check: (url) => (url.startsWith('http') ? undefined : 'no URL') },
+        alias: {},
+      },
+      default: [],
+      description: 'Origins.',
+      group: 'Origins',
+    },
+  });
+  const load = (sources: ConfigSources) => loadConfig(settings, sources).values.origins;
+
+  test('come from a list of mappings, from flags, and from the environment', () => {
+    const file = {
+      path: 'a.yaml',
+      text: 'origins:\n  - name: a\n    endpoint: http://a\n    alias: b\n  - { name: c, endpoint: http://c, alias: }\n',
+    };
+    expect(load({ file })).toEqual([
+      { name: 'a', endpoint: 'http://a', alias: 'b' },
+      { name: 'c', endpoint: 'http://c' },
+    ]);
+    expect(load({ flags: { origins: ['a=http://a?b=c', 'd=http://d'] } })).toEqual([
+      { name: 'a', endpoint: 'http://a?b=c' },
+      { name: 'd', endpoint: 'http://d' },
+    ]);
+    expect(load({ environment: { ORIGINS: 'a=http://a,d=http://d' } })).toHaveLength(2);
+    expect(load({})).toEqual([]);
+  });
+
+  test.each([
+    ['origins: [1]', 'a mapping with name, endpoint, alias'],
+    ['origins: [{ name: a }]', 'endpoint is missing'],
+    ['origins: [{ name: a, endpoint: ftp }]', 'no URL'],
+    ['origins: [{ name: a, endpoint: http://a, nam: b }]', 'there is no "nam" here'],
+    ['origins: [{ name: [], endpoint: http://a }]', 'is not text'],
+    ['origins: x', 'is not of the form name=endpoint'],
+  ])('%s is refused', (text, problem) => {
+    expect(() => load({ file: { path: 'a.yaml', text } })).toThrow(problem);
+  });
+
+  test('are described as flags give them', () => {
+    const config = loadConfig(settings, { flags: { origins: ['a=http://a'] } });
+    expect(describeConfig(config)[0]?.value).toBe('a=http://a');
+  });
+});
+
+test('what is wrong with several values together is told with what is wrong with single ones', () => {
+  const settings = defineSettings({
+    low: { type: 'integer', environment: 'LOW', default: 1, min: 0, description: 'Low.', group: 'A' },
+    high: { type: 'integer', environment: 'HIGH', default: 2, min: 0, description: 'High.', group: 'A' },
+    name: { type: 'integer', environment: 'NAME', default: 0, description: 'Name.', group: 'A' },
+  });
+  const check: NonNullable<ConfigSources['check']> = ({ values, sources }) =>
+    Number(values['low']) > Number(values['high']) ? [`${sources.get('low')}: more than high`] : [];
+  const load = () => loadConfig(settings, { flags: { low: '3', name: 'x' }, check });
+  expect(load).toThrow(/flag --name: .*\n.*flag --low: more than high/);
+  expect(loadConfig(settings, { flags: { low: '2' }, check }).values.low).toBe(2);
+});

@@ -1,4 +1,4 @@
-import type { Config, ConfigValues, Settings } from '@muster/core';
+import type { Config, ConfigSources, ConfigValues, Settings } from '@muster/core';
 import type { CliIo } from './io.ts';
 import type { Progress } from './progress.ts';
 
@@ -56,6 +56,8 @@ export interface CommandSpec<S extends Settings = Settings> {
   readonly standardFiles?: readonly string[];
   /** Variables that begin with this and are no setting are warned of. */
   readonly environmentPrefix?: string;
+  /** Finds what is wrong with several settings together. */
+  readonly check?: NonNullable<ConfigSources['check']>;
   /** Command lines for the help, without the name of the program. */
   readonly examples?: readonly string[];
   /** Returns the exit code; nothing means that all went well. */

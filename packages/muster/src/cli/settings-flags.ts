@@ -66,9 +66,9 @@ export function loadSettings<const S extends Settings>(
   settings: S,
   options: Readonly<Record<string, unknown>>,
   io: CliIo,
-  spec: Pick<AnyCommand, 'takesConfigFile' | 'standardFiles' | 'environmentPrefix'>,
+  spec: Pick<AnyCommand, 'takesConfigFile' | 'standardFiles' | 'environmentPrefix' | 'check'>,
 ): Config<S> {
-  const { takesConfigFile = false, standardFiles, environmentPrefix } = spec;
+  const { takesConfigFile = false, standardFiles, environmentPrefix, check } = spec;
   const path = takesConfigFile ? (options['config'] ?? io.environment['MUSTER_CONFIG']) : undefined;
   const file: ConfigFile | undefined =
     typeof path === 'string' && path !== '' ? readConfigFile(path) : undefined;
@@ -81,6 +81,7 @@ export function loadSettings<const S extends Settings>(
       ? {}
       : { standardFiles: readStandardFiles(standardFiles), unknownNames: 'warn' as const }),
     ...(environmentPrefix === undefined ? {} : { environmentPrefix }),
+    ...(check === undefined ? {} : { check }),
   });
   const refused = Object.entries(settings).flatMap(([key, { group }]) => {
     const source = config.sources.get(key);
