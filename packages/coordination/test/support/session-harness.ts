@@ -99,7 +99,7 @@ export async function startSessions(
     readonly nodes?: readonly ClusterNode[];
     readonly settings?: Partial<CoordinationSettings>;
     readonly budgetBytes?: number;
-    readonly parts?: (node: NodeParts) => Partial<FetchSessionsParts>;
+    readonly parts?: (node: NodeParts) => Partial<FetchSessionsParts> | Promise<Partial<FetchSessionsParts>>;
   } = {},
 ): Promise<SessionHarness> {
   const node = await testNode(options);
@@ -148,7 +148,7 @@ export async function startSessions(
         return next(request);
       },
     },
-    ...options.parts?.(node),
+    ...(await options.parts?.(node)),
   });
   return Object.assign(harness, { sessions });
 }
