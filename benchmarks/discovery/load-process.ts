@@ -30,6 +30,8 @@ const LIMIT = { timeoutMs: 30_000 };
 /** Connections that are made at a time: an indexer takes a bounded number of handshakes. */
 const CONNECT_AT_ONCE = 8;
 const RECORD_TTL_MS = 120_000;
+/** A refused client does not ask again at once. */
+const REFUSED_PAUSE_MS = 1000;
 /** Records are made anew after this, so that none expires under way. */
 const RECORD_REUSE_MS = 60_000;
 
@@ -162,7 +164,7 @@ async function echo(stream: PeerStream): Promise<void> {
 let clients: readonly LightClient[] = [];
 let background: { readonly stop: AbortController; readonly ended: Promise<unknown> } | undefined;
 
-/** Connects all clients. Returns the seconds that it took. */
+/** Connects all clients, each with a first heartbeat. Returns the seconds that it took. */
 async function connect(plan: LoadPlan): Promise<number> {
   const startedAt = performance.now();
   const connected: LightClient[] = [];
@@ -170,8 +172,11 @@ async function connect(plan: LoadPlan): Promise<number> {
   await Promise.all(
     Array.from({ length: CONNECT_AT_ONCE }, async () => {
       while (next < plan.clients) {
-        const name = `light-${(next += 1)}`;
-        connected.push(await LightClient.connect(plan, name));
+        const client = await LightClient.connect(plan, `light-${(next += 1)}`);
+        // An indexer ends streams of strangers that say nothing.
+        const code = await client.beat();
+        if (code !== undefined) throw new Error(`the first heartbeat was refused: ${code}`);
+        connected.push(client);
       }
     }),
   );
@@ -202,6 +207,7 @@ async function beatUntil(periodMs: number, signal: AbortSignal): Promise<LoadRun
         if (code === undefined) answered += 1;
         else refused[code] = (refused[code] ?? 0) + 1;
         if (code === 'ended') return;
+        if (code !== undefined) await pause(REFUSED_PAUSE_MS, signal);
         if (periodMs > 0) await pause(periodMs - (performance.now() - sentAt), signal);
       }
     }),

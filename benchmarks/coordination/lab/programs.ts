@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { TaskProcess } from '../../harness/child.ts';
+import type { CallRun, FloodRun, Target } from './coord-peers.ts';
 import type { CountersSummary } from './counters.ts';
 import type { DownloadRun } from './download.ts';
 import type { ImageFacts, ImagePlan } from './images.ts';
@@ -114,5 +115,34 @@ export class DriverProgram extends Program {
 
   download(url: string): Promise<DownloadRun> {
     return this.process.run('download', url);
+  }
+}
+
+/** Peers that only speak the coordination protocol. */
+export class PeersProgram extends Program {
+  static async start(count: number): Promise<PeersProgram> {
+    const program = new PeersProgram('coord-peers.ts');
+    await program.process.run('start', count);
+    return program;
+  }
+
+  /** Asks for a while, `parallel` calls at a time. */
+  calls(target: Target, parallel: number, durationMs: number): Promise<CallRun> {
+    return this.process.run('calls', { target, parallel, durationMs });
+  }
+
+  /** Opens many streams that say nothing, then asks on those that are left. */
+  flood(target: Target, streams: number): Promise<FloodRun> {
+    return this.process.run('flood', { target, streams });
+  }
+
+  /** Sends frames, in hex; resolves with the envelopes that came back, or `closed`. */
+  replay(target: Target, frames: readonly string[]): Promise<readonly string[]> {
+    return this.process.run('replay', { target, frames });
+  }
+
+  /** Milliseconds after which a stream that says nothing was ended. */
+  silentStream(target: Target): Promise<number> {
+    return this.process.run('silentStream', target);
   }
 }

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -40,6 +41,12 @@ export class ServerProcess implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid as number;
+  }
+
+  /** The first child that it has started, if any: that is who works in nginx. */
+  workerPid(): number {
+    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8');
+    return Number(children.split(' ', 1)[0]) || this.pid;
   }
 
   get hasEnded(): boolean {

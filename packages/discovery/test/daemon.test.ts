@@ -1,63 +1,10 @@
-import { recordingLogger } from '@muster/core';
-import { ManualClock, seededRandom } from '@muster/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { DiscoveryDaemon } from '../src/daemon.ts';
-import { ed25519Crypto } from '../src/records/ed25519-crypto.ts';
-import { DEFAULT_SETTINGS, type DiscoverySettings } from '../src/settings.ts';
-import { MemoryPeerStore } from '../src/stores/memory-peer-store.ts';
 import { RELATIONS } from '../src/stores/peer-store.ts';
 import { PROTOCOLS } from '../src/wire/protocols.ts';
-import { testIdentity } from './support/identities.ts';
-import { MemoryNetwork } from './support/memory-overlay.ts';
+import { Daemons } from './support/daemons.ts';
 
 const INDEXER = { node: false, indexer: true } as const;
 const BOTH = { node: true, indexer: true } as const;
-
-/** Daemons on one network in memory, and on one clock that stands still. */
-class Daemons {
-  readonly clock = new ManualClock();
-  readonly network = new MemoryNetwork({ timers: this.clock });
-  readonly all: DiscoveryDaemon[] = [];
-
-  make(settings: Partial<DiscoverySettings>): DiscoveryDaemon {
-    const identity = testIdentity(this.all.length);
-    const { clock } = this;
-    const daemon = new DiscoveryDaemon({
-      settings: { ...DEFAULT_SETTINGS, ...settings },
-      clock,
-      timers: clock,
-      random: seededRandom(this.all.length + 1),
-      logger: recordingLogger(),
-      overlay: this.network.overlay(identity.peerId),
-      crypto: ed25519Crypto(identity),
-      peers: new MemoryPeerStore(),
-    });
-    this.all.push(daemon);
-    return daemon;
-  }
-
-  async started(settings: Partial<DiscoverySettings>): Promise<DiscoveryDaemon> {
-    const daemon = this.make(settings);
-    await daemon.start();
-    return daemon;
-  }
-
-  seedOf(daemon: DiscoveryDaemon) {
-    return this.network.addrInfo(daemon.context.self);
-  }
-
-  /** Passes time in small steps, and lets everything run after each. */
-  async pass(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= 250) {
-      this.clock.advance(Math.min(left, 250));
-      for (let turn = 0; turn < 4; turn++) {
-        await new Promise((resolve) => {
-          setImmediate(resolve);
-        });
-      }
-    }
-  }
-}
 
 describe('DiscoveryDaemon', () => {
   let daemons = new Daemons();

@@ -1,0 +1,33 @@
+import type { BenchmarkContext } from '../harness/benchmark.ts';
+import { CALL_IDS, measureCalls } from './measure-calls.ts';
+import { FLEET_IDS, measureFleets } from './measure-fleets.ts';
+import { measureStream, STREAM_IDS } from './measure-stream.ts';
+import { measureThroughput, THROUGHPUT_IDS } from './measure-throughput.ts';
+import { SCENARIOS } from './scenarios.ts';
+import { Laboratory } from './scenarios/laboratory.ts';
+import { type Scenario, sizesOf } from './scenarios/scenario.ts';
+
+/** The figures of coordination; what the ids mean is in README.md. Scenarios run when they are asked for, or in a full run. */
+export async function benchmark(context: BenchmarkContext): Promise<void> {
+  if (context.wants(...FLEET_IDS)) await measureFleets(context);
+  if (context.wants(...THROUGHPUT_IDS)) await measureThroughput(context);
+  if (context.wants(...CALL_IDS)) await measureCalls(context);
+  if (context.wants(...STREAM_IDS)) await measureStream(context);
+  // A quick look at everything has no time for them; `wants` is true for any id when nothing is asked for by name.
+  const isQuickLook = context.quick && context.wants('everything');
+  for (const scenario of SCENARIOS) {
+    if (!isQuickLook && context.wants(scenario.id)) await runScenario(context, scenario);
+  }
+}
+
+async function runScenario(context: BenchmarkContext, { id, title, run }: Scenario): Promise<void> {
+  const lab = await Laboratory.open({ id, sizes: sizesOf(context), progress: context.progress });
+  try {
+    const findings = await run(lab);
+    for (const [name, { value, unit, note }] of Object.entries(findings)) {
+      context.report({ id: `${id}.${name}`, value, unit, note: note === '' ? title : `${title}; ${note}` });
+    }
+  } finally {
+    await lab[Symbol.asyncDispose]();
+  }
+}
