@@ -119,6 +119,7 @@ export class Fleet {
 
   /** Ends an agent at once, as by SIGKILL; the others hear of it by and by. `silently`: its connections hang first. */
   kill(host: string, options: { readonly silently?: boolean } = {}): void {
+    this.sim.trace.note(this.sim.now, host, 'killed', options.silently === true);
     this.world.network.kill(host, options);
     const present = this.#host(host);
     present.agent = undefined;
@@ -162,6 +163,7 @@ export class Fleet {
   async #start(host: string): Promise<void> {
     const present = this.#host(host);
     present.incarnation += 1;
+    this.sim.trace.note(this.sim.now, host, 'started', present.incarnation);
     const process = this.sim.process(`${host}#${present.incarnation}`);
     const ready = this.world.nodes.filter(({ id }) => this.#ready.has(id) || id === host);
     const members = new SimMembers(host, ready, present.hidden);

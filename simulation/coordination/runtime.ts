@@ -81,15 +81,18 @@ export class SimRuntime {
   }
 
   async #try(object: SimObject, wish: Wish, act: (agent: SimAgent) => Promise<void>): Promise<boolean> {
+    const { sim } = this.#world;
     const startedAt = this.#process.monotonic();
     for (let attempt = 0; ; attempt++) {
       try {
         await this.#request(act);
         wish.outcome = { kind: 'got', ms: this.#process.monotonic() - startedAt };
+        sim.trace.note(sim.now, this.#host, 'got', object.digest);
         return true;
       } catch (error) {
         const code = errorCode(error);
         wish.codes.push(code ?? 'none');
+        sim.trace.note(sim.now, this.#host, 'refused', object.digest, code);
         if (code === undefined || !isKnown(code)) {
           this.#wrong(`${object.digest} failed without a reason: ${String(error)}`);
         }

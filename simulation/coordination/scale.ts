@@ -1,5 +1,5 @@
-/** One simulated byte stands for so many: an image of a gibibyte is a mebibyte here. */
-export const SCALE = 1_024;
+/** One simulated byte stands for so many: an image of a gibibyte has eight mebibytes here. */
+export const SCALE = 128;
 
 const SECOND_MS = 1_000;
 

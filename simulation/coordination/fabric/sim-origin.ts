@@ -21,7 +21,7 @@ export const ORIGIN_HOST = 'origin';
 const ENDPOINT = 'http://origin.sim';
 const REALM = `${ENDPOINT}/token`;
 /** Pieces in which bodies are sent. */
-const PIECE_BYTES = 4_096;
+const PIECE_BYTES = 16_384;
 
 /** What goes wrong with one request. Absent: nothing. */
 export interface OriginFault {

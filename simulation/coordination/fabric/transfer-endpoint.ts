@@ -22,7 +22,7 @@ import { corrupted } from './sim-origin.ts';
 
 /** Objects up to this size are served without being counted or paced. */
 const SMALL_BYTES = 1_048_576 / SCALE;
-const PIECE_BYTES = 4_096;
+const PIECE_BYTES = 16_384;
 const FIRST_BYTE_MS = 8_000;
 const LOOK_MS = 50;
 
@@ -97,7 +97,7 @@ export class TransferEndpoint {
 
   async #serveStored(ask: TransferAsk, send: SendTransfer, signal: AbortSignal): Promise<boolean> {
     const { store, process } = this.#parts;
-    const { digest, offset, kind, from } = ask;
+    const { digest, kind, from } = ask;
     if (!(await store.has(digest))) return false;
     const size = await store.size(digest);
     if (size === undefined) return false;
@@ -112,14 +112,25 @@ export class TransferEndpoint {
       return true;
     }
     try {
-      const { body } =
-        offset > 0 ? await store.open(digest, { start: offset, end: size - 1 }) : await store.open(digest);
-      send({ kind: 'head', status: offset > 0 ? 206 : 200, offset, size, isPartial: false });
-      await this.#send(body, { size: size - offset, isPaced: isCounted }, send, signal);
+      await this.#sendStored(ask, size, send, signal);
       return true;
     } finally {
       leave();
     }
+  }
+
+  async #sendStored(
+    { digest, offset, kind }: TransferAsk,
+    size: number,
+    send: SendTransfer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store } = this.#parts;
+    const { body } =
+      offset > 0 ? await store.open(digest, { start: offset, end: size - 1 }) : await store.open(digest);
+    send({ kind: 'head', status: offset > 0 ? 206 : 200, offset, size, isPartial: false });
+    const isPaced = kind !== 'manifest' && size > SMALL_BYTES;
+    await this.#send(body, { size: size - offset, isPaced }, send, signal);
   }
 
   async #servePartial(ask: TransferAsk, send: SendTransfer, signal: AbortSignal): Promise<boolean> {
@@ -132,7 +143,12 @@ export class TransferEndpoint {
     try {
       const download = await this.#downloadWithBytes(ask, signal);
       if (download === 'gone') return true;
-      if (download === 'stored') return await this.#serveStored(ask, send, signal);
+      if (download === 'stored') {
+        const size = await this.#parts.store.size(digest);
+        if (size === undefined) return false;
+        await this.#sendStored(ask, size, send, signal);
+        return true;
+      }
       if (download === 'later') {
         send({ ...refusal(429), retryAfterMs: 1_000 });
         return true;

@@ -4,9 +4,10 @@ import { checkOrigin, type OriginTargets } from '../checkers/origin.ts';
 import { checkWishes } from '../checkers/wishes.ts';
 import { Fleet, type FleetOptions } from '../fleet.ts';
 import { makeImage, objectsOf, type SimImage, type SimObject } from '../images.ts';
+import { SCALE } from '../scale.ts';
 import { Report, type Scenario, type ScenarioOptions, type ScenarioResult } from './result.ts';
 
-const MIB = 1_024;
+const MIB = 1_048_576 / SCALE;
 
 /** Layers of a small image, in simulated bytes: 1 to 32 MiB. */
 export const LAYERS: readonly number[] = [1, 2, 4, 8, 16, 32].map((mib) => mib * MIB);

@@ -61,10 +61,26 @@ export function usableProviders(
   digest: Digest,
   found: readonly Provider[],
 ): readonly Provider[] {
-  const { members, suppression, order, clock, random } = parts;
+  const { members, order, clock, random } = parts;
   const self = members.self();
   const nodes = members.snapshot();
   const own = nodes.find(({ id }) => id === self);
+  const isNear = ({ nodeId, addr }: Provider): boolean => {
+    if (own === undefined || own.zone === '') return false;
+    return nodes.some((node) => node.zone === own.zone && (node.id === nodeId || node.addr === addr));
+  };
+  return order.sort(askableProviders(parts, digest, found), { now: clock.monotonic(), random, isNear });
+}
+
+/** The providers that may be asked, in the order in which they were named, each once. */
+export function askableProviders(
+  parts: FetchSessionsParts,
+  digest: Digest,
+  found: readonly Provider[],
+): readonly Provider[] {
+  const { members, suppression } = parts;
+  const self = members.self();
+  const own = members.snapshot().find(({ id }) => id === self);
   const unique = new Map<string, Provider>();
   for (const provider of found) {
     if (provider.addr === '' || provider.nodeId === self || provider.addr === own?.addr) continue;
@@ -74,9 +90,5 @@ export function usableProviders(
     }
     unique.set(provider.addr, provider);
   }
-  const isNear = ({ nodeId, addr }: Provider): boolean => {
-    if (own === undefined || own.zone === '') return false;
-    return nodes.some((node) => node.zone === own.zone && (node.id === nodeId || node.addr === addr));
-  };
-  return order.sort([...unique.values()], { now: clock.monotonic(), random, isNear });
+  return [...unique.values()];
 }

@@ -46,6 +46,8 @@ export interface CopyRequest {
   readonly kind: ObjectKind;
   readonly repository: string;
   readonly isPartial: boolean;
+  /** Nobody has said that this one has it: that it has not is no reason to leave it out when somebody does. */
+  readonly isGuess?: boolean;
   readonly history: CopyHistory;
   /** Whether somebody else could be asked instead of a slow provider. */
   readonly hasOthers: () => boolean;
@@ -279,11 +281,11 @@ export class PeerCopier {
 
   #conclude(request: CopyRequest, result: CopyResult): void {
     const { suppression, order, clock, random } = this.#parts;
-    const { provider, digest, isPartial } = request;
+    const { provider, digest, isPartial, isGuess = false } = request;
     if (result.outcome === 'hit' || UNCOUNTED.has(result.outcome)) return;
     const now = clock.monotonic();
     // Being busy is no failure, and a puller that does not serve what it has not got yet is none either.
-    if (result.outcome === 'busy' || (result.outcome === 'notfound' && isPartial)) {
+    if (result.outcome === 'busy' || (result.outcome === 'notfound' && (isPartial || isGuess))) {
       if (result.outcome === 'notfound') return;
     } else if (result.outcome !== 'notfound') order.failed(provider, now);
     const reason = SUPPRESSES[result.outcome];

@@ -9,7 +9,7 @@ import { coordinationErrors } from '../errors.ts';
 import type { Download } from '../parts.ts';
 import type { Digest, Provider } from '../types.ts';
 import { within } from '../within.ts';
-import { usableProviders, type FetchSessionsParts } from './context.ts';
+import { askableProviders, usableProviders, type FetchSessionsParts } from './context.ts';
 import type { FetchRequest } from './fetch-session.ts';
 import { followOwnPull } from './own-pull.ts';
 import { CopyHistory, type CopyResult, type PeerCopier } from './peer-copy.ts';
@@ -46,6 +46,10 @@ export class SourceSearch {
   readonly #history = new CopyHistory();
   /** Providers whose last attempt brought nothing, since the last lookup. */
   readonly #attempted = new Set<string>();
+  /** Those that a busy node has named: they have some of the object, perhaps not all of it yet. */
+  readonly #copying = new Set<string>();
+  /** Those that were only asked for their intent, and had nothing to tell (10.2, rule 2). */
+  readonly #guesses = new Set<string>();
   #queue: Provider[] = [];
   #fruitless = 0;
   #areAllMissing = true;
@@ -75,10 +79,11 @@ export class SourceSearch {
       if (await this.#tryProviders()) return 'committed';
       if (this.#target.download.receivedBytes > before) rediscoverSince = undefined;
       if (this.#shouldCascade(wasEmpty)) {
+        this.#startRound();
         const found = await this.#cascade();
         if (typeof found === 'string') return found;
-        this.#queue = [...usableProviders(this.#parts, request.digest, found)];
-        this.#startRound();
+        // In the order of the cascade: in a probe, only the first one has said that it has the object.
+        this.#queue = [...askableProviders(this.#parts, request.digest, found)];
       }
       if (this.#queue.length > 0) continue;
       const hedged = await this.#hedge();
@@ -94,6 +99,8 @@ export class SourceSearch {
 
   #startRound(): void {
     this.#attempted.clear();
+    this.#copying.clear();
+    this.#guesses.clear();
     this.#fruitless = 0;
     this.#areAllMissing = true;
   }
@@ -119,7 +126,7 @@ export class SourceSearch {
       if (provider === undefined || this.#fruitless >= MAX_FRUITLESS) return false;
       // With one source only, what a broken attempt has brought is thrown away again.
       const isKept = !this.#history.isSingleSource;
-      const { outcome, bytes, alternates } = await this.#copy(provider, false);
+      const { outcome, bytes, alternates } = await this.#copy(provider, this.#copying.has(provider.addr));
       if (outcome === 'hit') return true;
       if (outcome === 'taken') return (await this.#follow()) !== undefined;
       this.#enqueue(alternates ?? []);
@@ -144,6 +151,7 @@ export class SourceSearch {
       kind,
       repository,
       isPartial: isPartial && this.#parts.options.partialTransfer,
+      isGuess: this.#guesses.has(provider.addr),
       history: this.#history,
       hasOthers: () => this.#queue.length > 0,
       signal,
@@ -164,14 +172,19 @@ export class SourceSearch {
     this.#queue = [...this.#queue, ...found, ...usable].slice(0, MAX_KNOWN);
   }
 
+  /** Others that a busy node has named: before those of whom nothing is known. */
   #enqueue(addresses: readonly string[]): void {
     const providers = addresses.map((addr) => this.#providerAt(addr));
-    const known = new Set(this.#queue.map(({ addr }) => addr));
-    for (const provider of usableProviders(this.#parts, this.#target.request.digest, providers)) {
-      if (this.#queue.length >= MAX_KNOWN || known.has(provider.addr) || this.#attempted.has(provider.addr))
-        continue;
-      this.#queue.push(provider);
+    const known = new Set(this.#queue.filter(({ addr }) => !this.#guesses.has(addr)).map(({ addr }) => addr));
+    const fresh = usableProviders(this.#parts, this.#target.request.digest, providers).filter(
+      ({ addr }) => !known.has(addr) && !this.#attempted.has(addr),
+    );
+    for (const { addr } of fresh) {
+      this.#copying.add(addr);
+      this.#guesses.delete(addr);
     }
+    const rest = this.#queue.filter(({ addr }) => !this.#copying.has(addr));
+    this.#queue = [...fresh, ...rest].slice(0, MAX_KNOWN);
   }
 
   #providerAt(addr: string): Provider {
@@ -233,6 +246,9 @@ export class SourceSearch {
   async #pursue(resolution: Resolution): Promise<Found | readonly Provider[] | Resolution> {
     switch (resolution.how) {
       case 'providers':
+        if (resolution.outcome.endsWith('rule2_cache_hit')) {
+          for (const { addr } of resolution.providers.slice(1)) this.#guesses.add(addr);
+        }
         return resolution.providers;
       case 'local':
         // What cannot be opened after all is looked for elsewhere.

@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  refusing,
+  serving,
+  startPeer,
+  startSessions,
+  type PeerAnswer,
+  type TestPeer,
+} from '../support/session-harness.ts';
+import { collect, content } from '../support/transfer-harness.ts';
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+async function start(): ReturnType<typeof startSessions> {
+  const harness = await startSessions();
+  cleanups.push(harness.close);
+  return harness;
+}
+
+async function peer(nodeId: string, ...answers: PeerAnswer[]): Promise<TestPeer> {
+  const result = await startPeer(nodeId, ...answers);
+  cleanups.push(result.close);
+  return result;
+}
+
+const { bytes, digest } = content(200_000);
+const request = { digest, kind: 'blob', registry: 'hub', repository: 'library/test' } as const;
+
+describe('many nodes that want the same object at the same time', () => {
+  it('asks those that a busy node names for what they have so far, before those of whom nothing is known', async () => {
+    const harness = await start();
+    const copying = await peer('n2', serving(bytes, { headers: { 'gantry-partial': '1' } }));
+    const unknown = await peer('n3', serving(bytes));
+    const busy = await peer('n1', refusing(429, { 'gantry-alternates': copying.provider.addr }));
+    harness.cascade = [
+      async () => ({
+        how: 'providers',
+        providers: [busy.provider, unknown.provider],
+        outcome: 'rule2_cache_hit',
+      }),
+    ];
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    expect(busy.requests[0]?.headers).not.toHaveProperty('gantry-accept-partial');
+    expect(copying.requests[0]?.headers['gantry-accept-partial']).toBe('1');
+    expect(unknown.requests).toHaveLength(0);
+  });
+
+  it('holds nothing against a node that was named as copying and has nothing yet', async () => {
+    const harness = await start();
+    const early = await peer('n2', refusing(404));
+    const busy = await peer('n1', refusing(429, { 'gantry-alternates': early.provider.addr }));
+    const good = await peer('n3', serving(bytes));
+    harness.lookups = [[busy.provider]];
+    harness.cascade = [async () => ({ how: 'providers', providers: [good.provider], outcome: 'rule7' })];
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    expect(early.requests.length).toBeGreaterThan(0);
+    expect(harness.suppression.isSuppressed(digest, early.provider)).toBe(false);
+  });
+
+  it('asks the one that has said so first, and holds nothing against those that were only probed', async () => {
+    const harness = await start();
+    const sayer = await peer('n1', refusing(503));
+    const probed = await Promise.all(['n2', 'n3', 'n4'].map(async (id) => peer(id, refusing(404))));
+    const last = await peer('n5', serving(bytes));
+    const providers = [sayer, ...probed, last].map(({ provider }) => provider);
+    harness.cascade = [
+      async () => ({ how: 'providers', providers, outcome: 'rule6_degraded_expand/rule2_cache_hit' }),
+    ];
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    expect(sayer.requests).toHaveLength(1);
+    expect(probed.map(({ requests }) => requests.length)).toEqual([1, 1, 1]);
+    for (const { provider } of probed) {
+      expect(harness.suppression.isSuppressed(digest, provider)).toBe(false);
+    }
+    expect(harness.suppression.isSuppressed(digest, sayer.provider)).toBe(true);
+  });
+
+  it('does hold it against one that discovery or a puller has named', async () => {
+    const harness = await start();
+    const stale = await peer('n1', refusing(404));
+    const good = await peer('n2', serving(bytes));
+    harness.cascade = [
+      async () => ({
+        how: 'providers',
+        providers: [stale.provider, good.provider],
+        outcome: 'rule7_cold_start',
+      }),
+    ];
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    expect(harness.suppression.isSuppressed(digest, stale.provider)).toBe(true);
+  });
+});
