@@ -3,7 +3,7 @@ import { FLEET, type ImageFacts, scaled, SMALL } from './lab/images.ts';
 import type { MirrorFleet } from './lab/fleet.ts';
 import { ORIGIN_BYTES_PER_SECOND } from './scenarios/cold-and-warm.ts';
 import { Laboratory } from './scenarios/laboratory.ts';
-import { PullReport, tally } from './scenarios/pull-report.ts';
+import { type PullReport, tally } from './scenarios/pull-report.ts';
 import { sizesOf } from './scenarios/scenario.ts';
 import { PEER_COUNTS } from './targets.ts';
 
