@@ -120,13 +120,13 @@ func untilTold(a *agent.Agent, events *journal) error {
 // command is a line of the input.
 type command struct {
 	// Do is hold (have an object), offer (be able to pull it), lack (fail to pull
-	// it) or answer (by rule).
+	// it), answer (by rule) or find (look for providers).
 	Do string `json:"do"`
 	// Text is the object, or else it is made of Seed and has Size bytes.
 	Text string `json:"text"`
 	Seed string `json:"seed"`
 	Size int    `json:"size"`
-	// Digest is what lack and answer are about; "*": all without a rule.
+	// Digest is what lack, answer and find are about; "*": all without a rule.
 	Digest content.Digest `json:"digest"`
 	// DelayMS is what a pull takes.
 	DelayMS int `json:"delay_ms"`
@@ -163,8 +163,10 @@ func obey(a *agent.Agent, line []byte) (content.Digest, error) {
 		span := time.Duration(c.MS) * time.Millisecond
 		a.Script(c.Digest, agent.Rule{Answer: c.Answer, Class: class, Until: time.Now().Add(span), Since: time.Now().Add(-span)})
 		return c.Digest, nil
+	case "find":
+		return c.Digest, a.Find(c.Digest)
 	}
-	return "", errors.New("want hold, offer, lack or answer")
+	return "", errors.New("want hold, offer, lack, answer or find")
 }
 
 // pseudorandom is content that cannot be compressed and is the same each time:

@@ -5,6 +5,7 @@ package agent
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -160,6 +161,20 @@ func (a *Agent) announce(digest content.Digest) {
 			}
 		}
 	})
+}
+
+// Find looks for the providers of an object and tells whom it has found.
+func (a *Agent) Find(digest content.Digest) error {
+	if _, err := content.Parse(string(digest)); err != nil {
+		return err
+	}
+	providers, err := a.FindProviders(digest, provideDeadline)
+	ids := []string{}
+	for _, provider := range providers {
+		ids = append(ids, provider.ID.String())
+	}
+	a.observe("found", map[string]any{"digest": digest, "providers": ids, "error": fmt.Sprint(err)})
+	return nil
 }
 
 // pause waits; false when the agent has ended meanwhile.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
 import { Fleet, type Member, PATIENCE } from './fleet.ts';
-import { drive, go, GoIndexer, hasGo } from './go-programs.ts';
+import { drive, go, GoServer, hasGo } from './go-programs.ts';
 
 /**
  * Real processes of Muster and programs made with go-libp2p, go-libp2p-kad-dht and go-libp2p-pubsub on one overlay.
@@ -22,13 +22,13 @@ describe.runIf(hasGo())('overlay of two languages', () => {
   beforeAll(async () => {
     programs = await mkdtemp(join(tmpdir(), 'muster-go-'));
     program = join(programs, 'discovery');
-    await go('build', '-o', program, '.');
+    await go('discovery', 'build', '-o', program, '.');
   }, 420_000);
   afterAll(async () => await rm(programs, { recursive: true, force: true }));
 
   it("passes the Go programs' own tests", async () => {
-    await go('vet', './...');
-    const lines = await go('test', './...');
+    await go('discovery', 'vet', './...');
+    const lines = await go('discovery', 'test', './...');
     expect(lines).toMatch(/^ok\s/m);
     expect(lines).not.toMatch(/FAIL/);
   }, 420_000);
@@ -61,7 +61,8 @@ describe.runIf(hasGo())('overlay of two languages', () => {
 
   it('heartbeats, publishes, verifies, gets and searches with a Go indexer', async () => {
     await using fleet = await Fleet.make(folder.path('node'));
-    await using indexer = await GoIndexer.start(program, [
+    await using indexer = await GoServer.start(program, [
+      'indexer',
       '-psk',
       fleet.pskPath,
       '-companions',
@@ -95,7 +96,8 @@ describe.runIf(hasGo())('overlay of two languages', () => {
 
   it('shares topic and DHT with a Go indexer', async () => {
     await using fleet = await Fleet.make(folder.path('mixed'));
-    await using indexer = await GoIndexer.start(program, [
+    await using indexer = await GoServer.start(program, [
+      'indexer',
       '-psk',
       fleet.pskPath,
       '-companions',
@@ -140,7 +142,7 @@ describe.runIf(hasGo())('overlay of two languages', () => {
 
   it('gets nowhere with another pre-shared key', async () => {
     await using fleet = await Fleet.make(folder.path('outside'));
-    await using indexer = await GoIndexer.start(program, ['-psk', fleet.pskPath]);
+    await using indexer = await GoServer.start(program, ['indexer', '-psk', fleet.pskPath]);
     const psk = join(fleet.folder, 'other.key');
     await fleet.writePsk(psk);
     const outsider = await fleet.start('outsider', { seeds: [indexer], psk });
@@ -153,7 +155,7 @@ describe.runIf(hasGo())('overlay of two languages', () => {
 });
 
 /** The checks of an indexer that a node has made: whether there were some of each kind, and whether all were good. */
-async function evidenceOf(node: Member, indexer: GoIndexer): Promise<object> {
+async function evidenceOf(node: Member, indexer: GoServer): Promise<object> {
   const { evidence } = (await node.ask(`/scores/${indexer.peerId}`)) as {
     readonly evidence: Readonly<Record<string, number>>;
   };
