@@ -29,6 +29,10 @@ export interface CoordinationEvents {
   'coord.declined': { readonly digest: Digest };
   'coord.stream-error': { readonly reason: string };
   'coord.storage-unavailable': Record<string, never>;
+  /** A stream of a peer that no member publishes, or, before members are known, of anybody (24). */
+  'coord.unauthorized': { readonly peer: string; readonly reason: 'unrecognized' | 'unevaluable' };
+  /** The content source is reachable again (19). */
+  'source.reconnected': Record<string, never>;
   'prefetch.sent': {
     readonly manifest: Digest;
     readonly digests: number;
