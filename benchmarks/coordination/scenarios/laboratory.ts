@@ -10,15 +10,18 @@ import type { DrivePlan, RuntimeRow } from '../lab/runtimes.ts';
 import { PullReport } from './pull-report.ts';
 import type { Sizes } from './scenario.ts';
 
-/** Where runs keep what they measured. */
-const RUNS = join(import.meta.dirname, '..', '.data', 'runs');
 const REPOSITORY = 'lab/image';
 
 export interface LaboratoryOptions {
   readonly id: string;
   readonly sizes: Sizes;
   readonly progress: (text: string) => void;
+  /** Where everything is put, and stays. @default a folder beside this benchmark, of which only the record stays */
+  readonly folder?: string;
 }
+
+/** On the disk of the repository: a memory file system would flatter the figures, and run full. */
+const DATA = join(import.meta.dirname, '..', '.data');
 
 export class Laboratory implements AsyncDisposable {
   readonly sizes: Sizes;
@@ -27,14 +30,16 @@ export class Laboratory implements AsyncDisposable {
   readonly driver: DriverProgram;
   readonly progress: (text: string) => void;
   readonly #id: string;
+  readonly #isKept: boolean;
   readonly #fleets: MirrorFleet[] = [];
   readonly #record: Record<string, unknown>[] = [];
 
   private constructor(
-    { id, sizes, progress }: LaboratoryOptions,
+    { id, sizes, progress, folder }: LaboratoryOptions,
     parts: { readonly folder: string; readonly origin: OriginProgram; readonly driver: DriverProgram },
   ) {
     this.#id = id;
+    this.#isKept = folder !== undefined;
     this.sizes = sizes;
     this.progress = progress;
     this.folder = parts.folder;
@@ -43,10 +48,8 @@ export class Laboratory implements AsyncDisposable {
   }
 
   static async open(options: LaboratoryOptions): Promise<Laboratory> {
-    // On the disk of the repository: a memory file system would flatter the figures, and run full.
-    const data = join(import.meta.dirname, '..', '.data');
-    await mkdir(data, { recursive: true });
-    const folder = await mkdtemp(join(data, `${options.id}-`));
+    await mkdir(DATA, { recursive: true });
+    const folder = options.folder ?? (await mkdtemp(join(DATA, `${options.id}-`)));
     const origin = await OriginProgram.start();
     return new Laboratory(options, { folder, origin, driver: DriverProgram.start() });
   }
@@ -100,8 +103,10 @@ export class Laboratory implements AsyncDisposable {
     await this.endFleets();
     await this.driver[Symbol.asyncDispose]();
     await this.origin[Symbol.asyncDispose]();
-    await mkdir(RUNS, { recursive: true });
-    await writeFile(join(RUNS, `${this.#id}.json`), JSON.stringify(this.#record, undefined, 1));
+    if (this.#isKept) return;
+    const runs = join(DATA, 'runs');
+    await mkdir(runs, { recursive: true });
+    await writeFile(join(runs, `${this.#id}.json`), JSON.stringify(this.#record, undefined, 1));
     await rm(this.folder, { recursive: true, force: true });
   }
 

@@ -1,0 +1,196 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../../../../benchmarks/coordination/lab/fleet.ts';
+import {
+  type ImagePlan,
+  type ImageFacts,
+  MIB,
+  scaled,
+  sharing,
+  SMALL,
+} from '../../../../benchmarks/coordination/lab/images.ts';
+import { SCENARIOS } from '../../../../benchmarks/coordination/scenarios.ts';
+import { corrupt, firstChoice } from '../../../../benchmarks/coordination/scenarios/failures.ts';
+import { Laboratory } from '../../../../benchmarks/coordination/scenarios/laboratory.ts';
+import { hasRegistryPrograms, type Mirrors, RegistryLab } from './coordination-lab.ts';
+
+const MIRRORS = 10;
+/** Bound of what must come about; the machine may be busy. */
+const PATIENCE_MS = 90_000;
+const LONG = { timeout: 240_000 };
+
+/** 4 MiB in three layers. */
+const FIRST = scaled(SMALL, 0.25);
+
+function imageOf(name: string): ImagePlan {
+  return {
+    name,
+    layers: [
+      { name: `lab-${name}-0`, size: 200_000 },
+      { name: `lab-${name}-1`, size: 3 * MIB },
+    ],
+  };
+}
+
+describe.skipIf(!hasRegistryPrograms())('skopeo through ten mirrors before a registry', LONG, () => {
+  let lab: RegistryLab;
+  let mirrors: Mirrors;
+  let first: ImageFacts & { readonly reference: string };
+
+  beforeAll(async () => {
+    lab = await RegistryLab.start();
+    first = await lab.push(FIRST);
+    mirrors = await lab.mirrors('fleet', MIRRORS);
+  }, PATIENCE_MS * 2);
+
+  afterAll(async () => {
+    await mirrors?.[Symbol.asyncDispose]();
+    await lab?.[Symbol.asyncDispose]();
+  });
+
+  it('asks the registry for each digest once, whoever starts first', async () => {
+    expect(await mirrors.copy(first.reference)).toEqual([]);
+    expect(await mirrors.missing(first)).toEqual([]);
+    const { digests, bytes, clients } = lab.proxy.summary();
+    expect(digests).toEqual(
+      Object.fromEntries(
+        first.digests.map((digest) => [digest, { get: 1, head: 0, bytes: expect.any(Number) }]),
+      ),
+    );
+    expect(bytes).toBe(first.bytes);
+    // No client has gone around its mirror.
+    expect(clients).not.toHaveProperty('skopeo');
+  });
+
+  it('asks the registry for nothing when all have it', async () => {
+    lab.proxy.reset();
+    expect(await mirrors.copy(first.reference)).toEqual([]);
+    expect(await mirrors.missing(first)).toEqual([]);
+    expect(lab.proxy.summary().requests).toBe(0);
+  });
+
+  it('asks only for what is new in an image that shares layers', async () => {
+    const second = await lab.push(sharing(FIRST));
+    expect(await mirrors.copy(second.reference)).toEqual([]);
+    expect(await mirrors.missing(second)).toEqual([]);
+    const fresh = second.digests.filter((digest) => !first.digests.includes(digest));
+    expect(fresh.length).toBeLessThan(second.digests.length);
+    const { digests } = lab.proxy.summary();
+    expect(Object.keys(digests).toSorted()).toEqual(fresh.toSorted());
+    for (const digest of fresh) expect(digests[digest], digest).toMatchObject({ get: 1, head: 0 });
+  });
+
+  it('lets clients have an image after the registry is gone', async () => {
+    const image = await lab.push(imageOf('gone'));
+    const [one, ...others] = mirrors.clients;
+    expect(await mirrors.copy(image.reference, one === undefined ? [] : [one])).toEqual([]);
+    lab.proxy.setDown(true);
+    try {
+      expect(await mirrors.copy(image.reference, others)).toEqual([]);
+      expect(await mirrors.missing(image)).toEqual([]);
+    } finally {
+      lab.proxy.setDown(false);
+    }
+  });
+
+  it('gives no client a corrupted object of a peer', async () => {
+    const image = await lab.push(imageOf('corrupt'));
+    const [one, ...others] = mirrors.clients;
+    expect(await mirrors.copy(image.reference, one === undefined ? [] : [one])).toEqual([]);
+    await corrupt(mirrors.fleet.at(0), image.largest.digest);
+    lab.proxy.reset();
+    expect(await mirrors.copy(image.reference, others)).toEqual([]);
+    expect(await mirrors.missing(image, others)).toEqual([]);
+    // It was read once more, by one of the nine, and nothing else was.
+    const { digests, clients } = lab.proxy.summary();
+    expect(digests).toMatchObject({ [image.largest.digest]: { get: 1 } });
+    expect(Object.keys(digests)).toHaveLength(1);
+    expect(clients).not.toHaveProperty('skopeo');
+  });
+
+  it('leaves tags to the registry, so that a moved tag is seen at once', async () => {
+    expect(await mirrors.copy(`lab/${FIRST.name}:latest`)).toEqual([]);
+    expect(lab.proxy.summary().classes.manifest_by_tag).toBe(MIRRORS);
+    const [client] = mirrors.clients;
+    const manifest = await readFile(join(client?.folder ?? '', 'manifest.json'));
+    expect(first.digests).toContain(first.root);
+    expect(JSON.parse(manifest.toString())).toHaveProperty('layers');
+  });
+});
+
+describe.skipIf(!hasRegistryPrograms())('mirrors that lose their puller, or the right to pull', LONG, () => {
+  it('finish a pull whose puller is killed in the middle, with one read more', async () => {
+    await using lab = await RegistryLab.start();
+    const image = await lab.push(imageOf('killed'));
+    await using mirrors = await lab.mirrors('fleet', MIRRORS);
+    // The largest layer takes six seconds.
+    lab.proxy.bytesPerSecond = image.largest.size / 6;
+    const puller = firstChoice(mirrors.fleet, image.largest.digest);
+    const others = mirrors.clients.filter((_, index) => index !== puller.index);
+    const copied = mirrors.copy(image.reference, others);
+    const isPulling = (): boolean =>
+      lab.proxy.countsOf(image.largest.digest).bytes > image.largest.size * 0.3;
+    await until(isPulling, PATIENCE_MS, 'the largest layer is not being pulled');
+    await puller.kill();
+    lab.proxy.bytesPerSecond = 0;
+    expect(await copied).toEqual([]);
+    expect(await mirrors.missing(image, others)).toEqual([]);
+    const { clients } = lab.proxy.summary();
+    expect(clients).not.toHaveProperty('skopeo');
+    expect(lab.proxy.countsOf(image.largest.digest).get).toBe(2);
+  });
+
+  it('ask little of a registry that refuses their password, and pull when it is right', async () => {
+    await using lab = await RegistryLab.start({ hasPassword: true });
+    const image = await lab.push(imageOf('password'));
+    const credentials = join(lab.folder, 'credentials');
+    await writeFile(credentials, 'user:wrong\n', { mode: 0o600 });
+    await using mirrors = await lab.mirrors('fleet', MIRRORS, {
+      credentialsFile: credentials,
+      settings: { origin_failure_cooldown_initial: '2s', origin_failure_honor_window_cap: '2s' },
+    });
+    // Strict clients: they have no password either, and must not go around the mirror.
+    const clients = await Promise.all(
+      mirrors.fleet.agents.map(({ mirror }) => lab.client(mirror.slice('http://'.length), true)),
+    );
+    expect(await mirrors.copy(image.reference, clients)).toHaveLength(MIRRORS);
+    // A challenge and one answer to it for each pull; never one for each of the ten.
+    expect(lab.proxy.countsOf(image.root).get).toBeLessThanOrEqual(6);
+    expect(lab.proxy.summary().bytes).toBeLessThan(10_000);
+    await writeFile(credentials, `${lab.login?.user}:${lab.login?.password}\n`, { mode: 0o600 });
+    await expect
+      .poll(() => mirrors.copy(image.reference, clients), { timeout: PATIENCE_MS, interval: 1_000 })
+      .toEqual([]);
+    expect(await mirrors.missing(image, clients)).toEqual([]);
+  });
+});
+
+/** Short forms of the laboratory's scenarios; the others take longer than a test may. */
+const SHORT = ['S2', 'S4', 'S10', 'S11', 'S13', 'S14', 'S17', 'S19', 'S20', 'S21', 'S23', 'S24'];
+
+describe('scenarios of the laboratory, in their short forms', LONG, () => {
+  it.for(SCENARIOS.filter(({ id }) => SHORT.includes(id)))('$id: $title', async ({ id, run, expects }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'muster-scenario-'));
+    const lab = await Laboratory.open({
+      id,
+      folder,
+      sizes: { isQuick: true, agents: 5, series: [5] },
+      progress: () => {},
+    });
+    try {
+      const findings = await run(lab);
+      for (const [name, { atLeast = -Infinity, atMost = Infinity }] of Object.entries(expects)) {
+        const finding = findings[name];
+        // Series are shorter here, and speed is measured elsewhere.
+        if (finding === undefined || finding.unit === 's' || finding.unit === 'times') continue;
+        expect(finding.value, `${name}: ${finding.note}`).toBeGreaterThanOrEqual(atLeast);
+        expect(finding.value, `${name}: ${finding.note}`).toBeLessThanOrEqual(atMost);
+      }
+    } finally {
+      await lab[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
