@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"muster/interop/coordination/internal/content"
+	"muster/interop/coordination/internal/node"
 	"muster/interop/coordination/internal/wire"
 )
 
@@ -166,10 +169,14 @@ func checkMalformed(s *Suite) {
 		{wire.TooManyDigests, "257 digests", pull(s.Registry, s.Repository, tooMany...)},
 	} {
 		name := fmt.Sprintf("%s (%s)", c.name, c.reason)
+		before := s.streamErrors()
 		got, ended := s.raw(c.bytes, c.reason == wire.ReadFailed)
 		s.check("4.6", name+" ends the stream without an answer", len(got) == 0 && ended, "no byte and the end", fmt.Sprintf("%x, ended %v", got, ended))
 		intent, err := s.main.PullIntent(s.Agent.ID, has)
 		s.check("4.6", "the call after "+name+" is answered", err == nil && intent.GetHasCached(), "has_cached", fmt.Sprint(intent, err))
+		if s.Metrics != "" {
+			equal(s, "4.6", name+" is counted once", s.streamErrors()-before, 1)
+		}
 	}
 }
 
@@ -186,4 +193,28 @@ func checkSizeBoundary(s *Suite) {
 	s.check("4.7", "a message of 1048576 bytes is answered", isEmptyReply(got), fmt.Sprintf("%x", emptyReply), fmt.Sprintf("%x", got))
 	got, ended := s.raw(request(wire.MaxMessage+1), false)
 	s.check("4.7", "one of 1048577 bytes is not", len(got) == 0 && ended, "no byte and the end", fmt.Sprintf("%x, ended %v", got, ended))
+}
+
+// streamErrors is how many the agent has counted; 0 when it is not asked.
+func (s *Suite) streamErrors() (total float64) {
+	if s.Metrics == "" {
+		return 0
+	}
+	client := node.NewClient(false)
+	defer client.Close()
+	reply, err := client.Do(http.MethodGet, s.Metrics, "/metrics")
+	if err != nil || reply.Status != http.StatusOK {
+		s.stop("metrics: %v, %v", reply, err)
+	}
+	for line := range strings.Lines(string(reply.Body)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if name, _, _ = strings.Cut(name, "{"); name == "p2p_coord_stream_error_total" {
+			count, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				s.stop("metrics: %s", line)
+			}
+			total += count
+		}
+	}
+	return total
 }

@@ -123,6 +123,36 @@ func TestNodeObeys(t *testing.T) {
 	}
 }
 
+// Nodes that share a folder see one another.
+func TestMembersFolder(t *testing.T) {
+	folder := t.TempDir()
+	views := make(chan []string, 10)
+	for _, id := range []string{"a", "b"} {
+		a, err := agent.Start(agent.Options{
+			Options: node.Options{Key: node.NewKey()}, ID: id, MembersFolder: folder,
+			Observe: func(event string, fields map[string]any) {
+				if event == "members" && id == "a" {
+					views <- fields["nodes"].([]string)
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+	}
+	for {
+		select {
+		case view := <-views:
+			if slices.Equal(view, []string{"a", "b"}) {
+				return
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("they do not")
+		}
+	}
+}
+
 func TestReport(t *testing.T) {
 	var lines, object bytes.Buffer
 	report := &Report{Lines: &lines}

@@ -31,6 +31,8 @@ type Config struct {
 	// checked.
 	NodeID  string
 	Members []string
+	// Metrics is where the agent tells its counters; empty: they are not checked.
+	Metrics string
 	// Streams and StreamsOfPeer are the agent's limits; 0: not checked.
 	Streams, StreamsOfPeer int
 	// Lenient leaves out limits.
@@ -53,6 +55,7 @@ func runPeer(args []string) (exit int, err error) {
 	slow := flags.String("slow", "", "an object at the origin, which takes a second or more to pull")
 	flags.StringVar(&config.NodeID, "node-id", "", "node id of the agent")
 	members := flags.String("members", "", "node ids of its view, separated by commas")
+	flags.StringVar(&config.Metrics, "metrics", "", "host:port of its metrics; default: its count of stream errors is not checked")
 	flags.IntVar(&config.Streams, "streams", 512, "streams that it serves at once; 0: not checked")
 	flags.IntVar(&config.StreamsOfPeer, "streams-of-peer", 128, "streams of one peer that it serves at once; 0: not checked")
 	flags.BoolVar(&config.Lenient, "lenient", false, "leave out the checks of limits")

@@ -55,6 +55,7 @@ func runNode(args []string) (exit int, err error) {
 	flags.StringVar(&options.Transfer, "transfer", "127.0.0.1:0", "where the transfer endpoint listens")
 	flags.StringVar(&options.ID, "id", "go-node", "node id")
 	members := flags.String("members", "", "node ids of its view, separated by commas; default: itself")
+	flags.StringVar(&options.MembersFolder, "members-folder", "", "folder where nodes announce themselves; its view comes from there")
 	protocols := flags.String("serve", "1.0.0", "versions of the protocol to serve, separated by commas")
 	if err := flags.Parse(args); err != nil {
 		return 0, err
@@ -81,12 +82,8 @@ func runNode(args []string) (exit int, err error) {
 		return 0, err
 	}
 	defer a.Close()
-	addrs := []string{}
-	for _, address := range a.Host.Addrs() {
-		addrs = append(addrs, fmt.Sprintf("%s/p2p/%s", address, a.ID()))
-	}
 	events.write("listening", map[string]any{
-		"node": options.ID, "peer_id": a.ID().String(), "addresses": addrs, "transfer": a.TransferAddress(),
+		"node": options.ID, "peer_id": a.ID().String(), "addresses": a.Addresses(), "transfer": a.TransferAddress(),
 	})
 	return 0, untilTold(a, events)
 }

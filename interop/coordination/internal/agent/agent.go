@@ -30,6 +30,9 @@ type Options struct {
 	// ID is the node id, Members are those of its view.
 	ID      string
 	Members []string
+	// MembersFolder is where it announces itself and takes its view from, instead
+	// of Members; empty: nowhere.
+	MembersFolder string
 	// Protocols are the versions that it serves; none: 1.0.0.
 	Protocols []protocol.ID
 	// Transfer is where the transfer endpoint listens; empty: any port of 127.0.0.1.
@@ -42,7 +45,6 @@ type Options struct {
 type Agent struct {
 	*node.Node
 	id      string
-	members []string
 	observe func(event string, fields map[string]any)
 
 	listener net.Listener
@@ -51,6 +53,7 @@ type Agent struct {
 	work     sync.WaitGroup
 
 	mu        sync.Mutex
+	members   []string
 	objects   map[content.Digest]*object
 	rules     map[content.Digest]Rule
 	running   int
@@ -95,6 +98,12 @@ func Start(o Options) (*Agent, error) {
 	}
 	a.server = newTransferServer(a)
 	a.work.Go(func() { _ = a.server.Serve(a.listener) })
+	if o.MembersFolder != "" {
+		if err := a.shareMembers(o.MembersFolder); err != nil {
+			a.Close()
+			return nil, err
+		}
+	}
 	return a, nil
 }
 
