@@ -180,6 +180,27 @@ func checkMalformed(s *Suite) {
 	}
 }
 
+// checkBrokenStream breaks a stream in the middle of a query.
+func checkBrokenStream(s *Suite) {
+	frame, _ := wire.Encode(wire.PullIntent(string(s.Digest)))
+	before := s.streamErrors()
+	stream, err := s.main.Open(s.Agent.ID, promptly)
+	if err != nil {
+		s.stop("stream: %v", err)
+	}
+	_, _ = stream.Write(frame[:len(frame)/2])
+	s.intent(s.Digest) // until the agent has begun to read the stream
+	_ = stream.Reset()
+	intent, err := s.main.PullIntent(s.Agent.ID, string(s.Digest))
+	s.check("4.6", "the call after a stream that breaks is answered", err == nil && intent.GetHasCached(), "has_cached", fmt.Sprint(intent, err))
+	if s.Metrics != "" {
+		s.eventually("4.6", "a stream that breaks is counted once", "1", func() (bool, any) {
+			count := s.streamErrors() - before
+			return count == 1, count
+		})
+	}
+}
+
 // checkSizeBoundary sends the longest message and one that is longer by a byte.
 func checkSizeBoundary(s *Suite) {
 	request := func(length int) []byte {

@@ -111,7 +111,7 @@ func drive(config Config, report *Report) {
 	}
 	s.Run("intent", checkIntents, checkRanks)
 	s.Run("pull", checkDecisions, checkBatches, checkPullable, checkSlow, checkMissing)
-	s.Run("hostile", checkTolerated, checkMalformed, checkSizeBoundary)
+	s.Run("hostile", checkTolerated, checkMalformed, checkBrokenStream, checkSizeBoundary)
 	s.Run("dht", checkAgentProvides, checkPeerProvides)
 	s.Run("transfer", checkTransferOverHTTP2, checkTransferOverHTTP1, checkParallelTransfers)
 	if !config.Lenient {

@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { type ClusterNode, type Digest, digestBytes, digestOf, rankOf } from '@muster/coordination';
+import { type Digest, digestBytes, digestOf, rankOf } from '@muster/coordination';
 import { errorCode, type PeerTarget } from '@muster/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Asker, LIMIT } from './coordination-asker.ts';
 import { PATIENCE } from './fleet.ts';
 import { go, GoServer, hasGo, type Observation } from './go-programs.ts';
+import { viewOf } from './mixed-fleet.ts';
 
 /**
  * Real processes of Muster, and programs made with go-libp2p and go-libp2p-kad-dht, in one cluster. Without Go this is left
@@ -222,8 +223,4 @@ function pullOf({ kind, digests }: Observation): string {
 
 function transferOf({ method, status }: Observation): string {
   return `${String(method)} ${String(status)}`;
-}
-
-function viewOf(ids: readonly string[]): readonly ClusterNode[] {
-  return ids.map((id) => ({ id, addr: '', zone: '', peerId: '', p2pAddrs: [] }));
 }
