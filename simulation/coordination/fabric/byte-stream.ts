@@ -12,6 +12,8 @@ export interface StreamHome {
   readonly endpoint: Endpoint;
   readonly hub: AbortHub;
   readonly connection: Connection;
+  /** Whether what is written here gets lost. */
+  readonly isLost?: (data: Uint8Array) => boolean;
   /** Called once, when this half has ended. */
   onEnded(stream: ByteStream): void;
 }
@@ -54,6 +56,7 @@ export class ByteStream implements PeerStream {
     const count = endpoint.counters.of(this.protocol);
     count.framesOut += 1;
     count.bytesOut += data.length;
+    if (this.#home.isLost?.(data) === true) return;
     const twin = this.#twin;
     const copy = data.slice();
     connection.send(this.#end, copy.length, () => twin?.received(copy));

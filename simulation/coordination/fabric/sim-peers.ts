@@ -61,6 +61,8 @@ export class SimPeers implements PeerStreams, Endpoint {
   readonly process: SimProcess;
   readonly counters = new TrafficCounters();
   readonly hub = new AbortHub();
+  /** Says which answers of this peer get lost. */
+  losesAnswer: (data: Uint8Array) => boolean = () => false;
   readonly network: SimNetwork;
   readonly #book: PeerBook;
   readonly #handlers = new Map<string, Handler>();
@@ -189,6 +191,7 @@ export class SimPeers implements PeerStreams, Endpoint {
         endpoint: this,
         hub: this.hub,
         connection,
+        ...(inbound !== undefined && { isLost: (data: Uint8Array) => this.losesAnswer(data) }),
         onEnded: (ended) => {
           this.#streams.delete(ended);
           inbound?.delete(ended);

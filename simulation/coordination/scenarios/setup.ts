@@ -7,7 +7,8 @@ import { makeImage, objectsOf, type SimImage, type SimObject } from '../images.t
 import { SCALE } from '../scale.ts';
 import { Report, type Scenario, type ScenarioOptions, type ScenarioResult } from './result.ts';
 
-const MIB = 1_048_576 / SCALE;
+/** A mebibyte, in simulated bytes. */
+export const MIB = 1_048_576 / SCALE;
 
 /** Layers of a small image, in simulated bytes: 1 to 32 MiB. */
 export const LAYERS: readonly number[] = [1, 2, 4, 8, 16, 32].map((mib) => mib * MIB);

@@ -49,6 +49,8 @@ export type ColdStartSettings = Pick<
 /** What is known of providers elsewhere (13.9). */
 export interface ProviderSuppression {
   isSuppressed(digest: Digest, provider: Provider): boolean;
+  /** Whether what the node says of having the object is worth nothing to this one: it has lied, or cannot be reached. */
+  isUseless?(digest: Digest, provider: Provider): boolean;
   /** The node says that it has the object: what was held against it for that digest is void. */
   hasCached?(digest: Digest, nodeId: string): void;
 }

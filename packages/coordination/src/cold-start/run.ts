@@ -82,6 +82,11 @@ export class CascadeRun {
     return this.context.watch.judge(report, this.context.parts.clock.now());
   }
 
+  /** Whether the node would be asked for the object in vain. */
+  isUseless(node: ClusterNode): boolean {
+    return this.context.parts.suppression?.isUseless?.(this.request.digest, providerOf(node)) === true;
+  }
+
   /** The node has the object. */
   cached(node: ClusterNode, outcome: string): Resolution {
     if (node.id === this.context.self) return { how: 'local', outcome: 'local_hit' };
@@ -211,7 +216,7 @@ export class CascadeRun {
         const { node, rank, isFromBefore } = candidate;
         const isSelf = node.id === this.context.self;
         const answer = { node, rank, isSelf, isFromBefore, intent, isStalled: verdict?.isStalled === true };
-        return verdict?.isUndecided === true ? this.#lookAgain(answer) : answer;
+        return this.#believed(verdict?.isUndecided === true ? await this.#lookAgain(answer) : answer);
       }),
     );
     for (const { node, intent, isStalled } of answers) {
@@ -220,6 +225,17 @@ export class CascadeRun {
       this.#takeOver(node.id);
     }
     return answers;
+  }
+
+  /**
+   * A node from which the object could not be had does not have it, whatever it says; else its word would keep everybody from
+   * asking the next one to pull (rule 2 before rule 7).
+   */
+  #believed(answer: ProbeAnswer): ProbeAnswer {
+    const { node, intent, isSelf } = answer;
+    if (!intent.hasCached || isSelf || !this.isUseless(node)) return answer;
+    this.#excluded.add(node.id);
+    return { ...answer, intent: { ...intent, hasCached: false } };
   }
 
   async #lookAgain(answer: ProbeAnswer): Promise<ProbeAnswer> {

@@ -105,7 +105,9 @@ async function askAgain(run: CascadeRun, wait: PullWait): Promise<Look> {
     return noteUnreachable(wait) ? 'give-up' : 'go-on';
   }
   wait.unreachable = 0;
-  if (intent.hasCached) return run.cached(wait.puller, wait.outcome);
+  if (intent.hasCached) {
+    return run.isUseless(wait.puller) ? 'give-up' : run.cached(wait.puller, wait.outcome);
+  }
   if (isTrustedFailure(intent, run.context.parts.options.trustedClasses)) {
     throw run.shortCircuit(wait.puller.id, intent);
   }

@@ -27,7 +27,14 @@ export interface CopyResult {
   readonly bytes: number;
   readonly retryAfterMs?: number | undefined;
   readonly alternates?: readonly string[] | undefined;
+  /** The provider was still receiving it. */
+  readonly isInProgress?: boolean;
+  /** The bytes of several were wrong together. */
+  readonly isMixed?: boolean;
 }
+
+/** Less than this is no progress: else a peer that sends a byte at a time could keep us busy. */
+export const MIN_PROGRESS_BYTES = 65_536;
 
 /** What the attempts of one download have in common. */
 export class CopyHistory {
@@ -175,7 +182,7 @@ export class PeerCopier {
       return { outcome: ending, bytes };
     }
     if (ending === 'broken') return { outcome: request.signal.aborted ? 'aborted' : 'stall', bytes };
-    return this.#finish(request, feeder, bytes);
+    return { ...(await this.#finish(request, feeder, bytes)), isInProgress: reply.isPartial };
   }
 
   /** False when the provider contradicts what is there and is not to be followed. */
@@ -276,7 +283,7 @@ export class PeerCopier {
     history.contributors.clear();
     // With several sources nobody knows whose fault it was: the next attempt has one only.
     if (!isSingle) history.isSingleSource = true;
-    return { outcome: isSingle ? 'digest_mismatch' : 'stall', bytes };
+    return { outcome: isSingle ? 'digest_mismatch' : 'stall', bytes, isMixed: !isSingle };
   }
 
   #conclude(request: CopyRequest, result: CopyResult): void {
@@ -288,11 +295,22 @@ export class PeerCopier {
     if (result.outcome === 'busy' || (result.outcome === 'notfound' && (isPartial || isGuess))) {
       if (result.outcome === 'notfound') return;
     } else if (result.outcome !== 'notfound') order.failed(provider, now);
-    const reason = SUPPRESSES[result.outcome];
+    const reason = reasonOf(request, result);
     if (reason === undefined) return;
     const { retryAfterMs } = result;
     suppression.table.add(digest, provider, reason, now, { retryAfterMs, random: random.fraction() });
   }
+}
+
+/** Why the provider is to be left alone; undefined when it is not. */
+function reasonOf({ isPartial }: CopyRequest, result: CopyResult): SuppressionReason | undefined {
+  const { outcome, bytes, isInProgress = false, isMixed = false } = result;
+  // What it passes on it has not verified itself.
+  if (outcome === 'digest_mismatch' && isInProgress) return 'unproven';
+  if (outcome === 'stall') {
+    return isPartial || isMixed || bytes >= MIN_PROGRESS_BYTES ? undefined : 'unavailable';
+  }
+  return SUPPRESSES[outcome];
 }
 
 function nameOf({ nodeId, addr }: Provider): string {

@@ -12,7 +12,7 @@ import { within } from '../within.ts';
 import { askableProviders, usableProviders, type FetchSessionsParts } from './context.ts';
 import type { FetchRequest } from './fetch-session.ts';
 import { followOwnPull } from './own-pull.ts';
-import { CopyHistory, type CopyResult, type PeerCopier } from './peer-copy.ts';
+import { CopyHistory, type CopyResult, MIN_PROGRESS_BYTES, type PeerCopier } from './peer-copy.ts';
 
 const LOOKUP_MS = 2_000;
 const MAX_FRUITLESS = 6;
@@ -26,8 +26,6 @@ const STUCK_MS = 15_000;
 const HEDGE_MS = 30_000;
 const HEALTHY_SCORE = 0.7;
 const MAX_KNOWN = 64;
-/** Less than this is no progress: else a peer that sends a byte at a time could keep us busy. */
-const MIN_PROGRESS_BYTES = 65_536;
 
 type Found = 'committed' | 'local';
 

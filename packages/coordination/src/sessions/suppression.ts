@@ -17,7 +17,11 @@ export type SuppressionReason =
   /** It alone sent bytes that are not those of the digest. */
   | 'corrupt'
   /** 401 or 403. */
-  | 'auth';
+  | 'auth'
+  /** It said that it has the object, and answered 404 right after. */
+  | 'contradiction'
+  /** What it was still receiving itself turned out wrong: that need not be its fault. */
+  | 'unproven';
 
 const NOT_FOUND_MS = 180_000;
 const UNAVAILABLE_MS = 30_000;
@@ -25,6 +29,12 @@ const BUSY_MS = 1_000;
 const MAX_BUSY_MS = 60_000;
 const CORRUPT_MS = 300_000;
 const AUTH_MS = 300_000;
+const UNPROVEN_MS = 10_000;
+/** A 404 this soon after "I have it" is no eviction. */
+const CLAIM_MS = 15_000;
+
+/** Whoever is suppressed for one of these has the object for nobody here, whatever it says. */
+const USELESS: ReadonlySet<SuppressionReason> = new Set(['unavailable', 'corrupt', 'auth', 'contradiction']);
 
 export const MAX_SUPPRESSIONS = 8192;
 
@@ -36,6 +46,8 @@ interface Entry {
 /** The table. Times are monotonic milliseconds; `random` gives numbers from 0 to below 1. The oldest entries leave first. */
 export class SuppressionTable {
   readonly #entries = new Map<string, Entry>();
+  /** When a node last said that it has an object. */
+  readonly #claims = new Map<string, number>();
   readonly #max: number;
 
   constructor(max = MAX_SUPPRESSIONS) {
@@ -54,10 +66,12 @@ export class SuppressionTable {
     now: number,
     details: { readonly retryAfterMs?: number | undefined; readonly random?: number } = {},
   ): void {
-    const life = lifeMs(reason, details.retryAfterMs, details.random ?? 0.5);
-    const entry = { until: now + life, reason };
+    const judged =
+      reason === 'not_found' && this.#hasClaimed(digest, provider, now) ? 'contradiction' : reason;
+    const life = lifeMs(judged, details.retryAfterMs, details.random ?? 0.5);
+    const entry = { until: now + life, reason: judged };
     for (const name of namesOf(provider)) {
-      const key = isOfDigest(reason) ? `${digest} ${name}` : name;
+      const key = isOfDigest(judged) ? `${digest} ${name}` : name;
       const present = this.#entries.get(key);
       if (present !== undefined && present.until >= entry.until) continue;
       this.#entries.delete(key);
@@ -72,12 +86,33 @@ export class SuppressionTable {
     );
   }
 
-  /** The node says that it has the object: its "not found" for the digest is void. */
-  hasCached(digest: Digest, provider: Provider): void {
+  /** Whether it has the object for nobody here, even if it says that it has. */
+  isUseless(digest: Digest, provider: Provider, now: number): boolean {
+    return namesOf(provider)
+      .flatMap((name) => [name, `${digest} ${name}`])
+      .some((key) => {
+        const entry = this.#entries.get(key);
+        return entry !== undefined && now < entry.until && USELESS.has(entry.reason);
+      });
+  }
+
+  /** The node says that it has the object: its "not found" for the digest is void, unless it has contradicted itself. */
+  hasCached(digest: Digest, provider: Provider, now: number): void {
     for (const name of namesOf(provider)) {
       const key = `${digest} ${name}`;
       if (this.#entries.get(key)?.reason === 'not_found') this.#entries.delete(key);
+      this.#claims.delete(key);
+      const oldest = this.#claims.keys().next();
+      if (this.#claims.size >= this.#max && oldest.done !== true) this.#claims.delete(oldest.value);
+      this.#claims.set(key, now);
     }
+  }
+
+  #hasClaimed(digest: Digest, provider: Provider, now: number): boolean {
+    return namesOf(provider).some((name) => {
+      const at = this.#claims.get(`${digest} ${name}`);
+      return at !== undefined && now - at < CLAIM_MS;
+    });
   }
 
   #isActive(key: string, now: number): boolean {
@@ -115,19 +150,26 @@ export class Suppressions implements ProviderSuppression {
     return this.table.isSuppressed(digest, provider, this.#clock.monotonic());
   }
 
+  isUseless(digest: Digest, provider: Provider): boolean {
+    return this.table.isUseless(digest, provider, this.#clock.monotonic());
+  }
+
   hasCached(digest: Digest, nodeId: string): void {
-    this.table.hasCached(digest, { nodeId, addr: this.#addressOf(nodeId) ?? '' });
+    this.table.hasCached(digest, { nodeId, addr: this.#addressOf(nodeId) ?? '' }, this.#clock.monotonic());
   }
 }
 
 function isOfDigest(reason: SuppressionReason): boolean {
-  return reason === 'not_found' || reason === 'busy';
+  return reason === 'not_found' || reason === 'busy' || reason === 'contradiction' || reason === 'unproven';
 }
 
 function lifeMs(reason: SuppressionReason, retryAfterMs: number | undefined, random: number): number {
   switch (reason) {
     case 'not_found':
+    case 'contradiction':
       return NOT_FOUND_MS;
+    case 'unproven':
+      return UNPROVEN_MS;
     case 'unavailable':
       return UNAVAILABLE_MS;
     case 'busy':

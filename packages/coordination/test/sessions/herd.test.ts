@@ -78,6 +78,45 @@ describe('many nodes that want the same object at the same time', () => {
     expect(harness.suppression.isSuppressed(digest, sayer.provider)).toBe(true);
   });
 
+  it('leaves a node alone that ends its bodies early, unless it was still receiving', async () => {
+    for (const isPartial of [false, true]) {
+      const harness = await start();
+      const cut = await peer('n1', serving(bytes, { cutAfter: 20_000 }));
+      const good = await peer('n2', serving(bytes));
+      harness.lookups = [[isPartial ? good.provider : cut.provider], [good.provider]];
+      harness.cascade = [
+        async () =>
+          isPartial
+            ? {
+                how: 'tail',
+                provider: cut.provider,
+                outcome: 'rule7',
+                resume: async () => ({ how: 'providers', providers: [good.provider], outcome: 'rule7' }),
+              }
+            : { how: 'providers', providers: [good.provider], outcome: 'rule7' },
+      ];
+      if (isPartial) harness.lookups = [[]];
+      expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+      expect(harness.suppression.isUseless(digest, cut.provider)).toBe(!isPartial);
+    }
+  });
+
+  it('blames a node for a while only when it passed wrong bytes on before it could know', async () => {
+    const wrong = Buffer.from(bytes);
+    wrong[1_000] = (wrong[1_000] ?? 0) ^ 1;
+    for (const isPartial of [false, true]) {
+      const harness = await start();
+      const headers: Record<string, string> = isPartial ? { 'gantry-partial': '1' } : {};
+      const source = await peer('n1', serving(wrong, { headers }));
+      const good = await peer('n2', serving(bytes));
+      harness.lookups = [[source.provider], [good.provider]];
+      harness.cascade = [async () => ({ how: 'providers', providers: [good.provider], outcome: 'rule7' })];
+      await harness.sessions.fetch({ ...request, isPrefetch: true }).done;
+      expect(harness.suppression.isSuppressed(digest, source.provider)).toBe(true);
+      expect(harness.suppression.isUseless(digest, source.provider)).toBe(!isPartial);
+    }
+  });
+
   it('does hold it against one that discovery or a puller has named', async () => {
     const harness = await start();
     const stale = await peer('n1', refusing(404));

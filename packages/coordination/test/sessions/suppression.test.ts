@@ -59,6 +59,42 @@ describe('SuppressionTable', () => {
     expect(suppressions.isSuppressed(digest, peer)).toBe(true);
   });
 
+  it('"not found" right after "has it" is a contradiction, which no word takes back', () => {
+    const clock = new ManualClock();
+    const suppressions = new Suppressions(clock, () => peer.addr);
+    suppressions.hasCached(digest, 'n1');
+    suppressions.table.add(digest, peer, 'not_found', clock.monotonic());
+    expect(suppressions.isUseless(digest, peer)).toBe(true);
+    suppressions.hasCached(digest, 'n1');
+    expect(suppressions.isSuppressed(digest, peer)).toBe(true);
+    expect(suppressions.isUseless(testDigest(2), peer)).toBe(false);
+    expect(suppressions.table.isUseless(digest, peer, clock.monotonic() + 180_000)).toBe(false);
+  });
+
+  it('an object that was evicted a while after "has it" is no contradiction', () => {
+    const table = new SuppressionTable();
+    table.hasCached(digest, peer, 0);
+    table.add(digest, peer, 'not_found', 15_000);
+    expect(table.isSuppressed(digest, peer, 15_001)).toBe(true);
+    expect(table.isUseless(digest, peer, 15_001)).toBe(false);
+  });
+
+  it('tells who is useless from who is only to be left alone for a while', () => {
+    for (const [reason, isUseless] of [
+      ['unavailable', true],
+      ['corrupt', true],
+      ['auth', true],
+      ['not_found', false],
+      ['busy', false],
+      ['unproven', false],
+    ] as const) {
+      const table = new SuppressionTable();
+      table.add(digest, peer, reason, 0);
+      expect([reason, table.isSuppressed(digest, peer, 1)]).toEqual([reason, true]);
+      expect([reason, table.isUseless(digest, peer, 1)]).toEqual([reason, isUseless]);
+    }
+  });
+
   it('is bounded; the oldest leave', () => {
     const table = new SuppressionTable(10);
     for (let index = 0; index < 50; index++) {

@@ -84,6 +84,8 @@ export class CascadeHarness {
   readonly intents = new Map<string, IntentStub>();
   readonly pleases = new Map<string, PleaseStub>();
   readonly suppressed = new Set<string>();
+  /** Nodes whose word for having the object is worth nothing. */
+  readonly useless = new Set<string>();
   readonly vindicated: string[] = [];
   readonly sizes = new Map<Digest, number>();
   /** Providers of the lookups, in order; later ones find nobody. */
@@ -122,6 +124,7 @@ export class CascadeHarness {
       store: { has: async () => this.isStored },
       suppression: {
         isSuppressed: (_digest, provider) => this.suppressed.has(provider.nodeId),
+        isUseless: (_digest, provider) => this.useless.has(provider.nodeId),
         hasCached: (_digest, nodeId) => this.vindicated.push(nodeId),
       },
       descriptors: {
