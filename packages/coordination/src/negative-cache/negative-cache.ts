@@ -69,10 +69,15 @@ export class NegativeCache {
 
   /** The entry while it is in cool-down, its last instant included. Later it is kept, for the count, but not reported. */
   lookup(digest: Digest, now: number): NegativeEntry | undefined {
-    const entry = this.#entries.get(digest);
-    if (entry === undefined || !this.#isCooling(entry, now)) return undefined;
-    this.#options.hooks?.hit?.(entry.failureClass);
+    const entry = this.peek(digest, now);
+    if (entry !== undefined) this.#options.hooks?.hit?.(entry.failureClass);
     return entry;
+  }
+
+  /** The same without counting it as a hit, for people. */
+  peek(digest: Digest, now: number): NegativeEntry | undefined {
+    const entry = this.#entries.get(digest);
+    return entry === undefined || !this.#isCooling(entry, now) ? undefined : entry;
   }
 
   /** Entries in cool-down: the gauge `p2p_negative_cache_entries`. */

@@ -9,7 +9,7 @@ export interface MetricsGauges {
   readonly pullQueue: () => number;
   readonly storeBytes: () => number;
   readonly storeEntries: () => number;
-  readonly members: () => { readonly snapshot: number; readonly bootstrap: number; readonly running: number };
+  readonly members: () => { readonly ready: number; readonly bootstrap: number; readonly running: number };
   readonly routingTableSize: () => number;
   readonly advertisedDigests: () => number;
   readonly sessions: () => ReadonlyMap<string, number>;
@@ -37,8 +37,8 @@ export function declareGauges(registry: MetricsRegistry, gauges: () => Partial<M
     return SESSION_STATES.map((state) => ({ labels: { state }, value: counts?.get(state) ?? 0 }));
   });
   registry.collected('gauge', 'gantry_members', 'Nodes of the cluster, by view.', () => {
-    const { snapshot = 0, bootstrap = 0, running = 0 } = gauges().members?.() ?? {};
-    return Object.entries({ snapshot, bootstrap, running }).map(([view, value]) => ({
+    const { ready = 0, bootstrap = 0, running = 0 } = gauges().members?.() ?? {};
+    return Object.entries({ ready, bootstrap, running }).map(([view, value]) => ({
       labels: { view },
       value,
     }));
