@@ -1,20 +1,15 @@
 /**
- * `npm run sim -- discovery --seed N [--scenario F1|all] [--quick] [--nodes N] [--indexers M] [--minutes K] [--json]`.
+ * `npm run sim -- discovery --seed N [--scenario F1|all] [--quick] [--nodes N] [--indexers M] [--minutes K] [--json]`,
+ * `npm run sim -- coordination --seed N [--scenario S14|all] [--quick] [--agents N] [--json]`.
  * Prints the figures against their targets and the hash of the trace. Exits with 1 when a target is missed or a safety
  * rule is broken, and prints the command that replays it.
  */
 
 import { parseArgs } from 'node:util';
 import { systemClock } from '@muster/core';
-import {
-  ELSEWHERE,
-  type Figure,
-  isMet,
-  type Scenario,
-  type ScenarioOptions,
-  type ScenarioResult,
-  SCENARIOS,
-} from './discovery/scenarios/index.ts';
+import { type Figure, isMet, type RunOptions, type Scenario, SERVICES, type SizeOption } from './services.ts';
+
+type ScenarioResult = Awaited<ReturnType<Scenario['run']>>;
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -47,7 +42,7 @@ interface Outcome {
   readonly tookMs: number;
 }
 
-async function runOne(scenario: Scenario, options: ScenarioOptions): Promise<Outcome> {
+async function runOne(scenario: Scenario, options: RunOptions): Promise<Outcome> {
   const startedAt = systemClock.monotonic();
   const took = (): number => systemClock.monotonic() - startedAt;
   try {
@@ -97,45 +92,51 @@ const { values, positionals } = parseArgs({
     nodes: { type: 'string' },
     indexers: { type: 'string' },
     minutes: { type: 'string' },
+    agents: { type: 'string' },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 });
-if (positionals[0] !== undefined && positionals[0] !== 'discovery')
-  throw new RangeError(`there is no simulation of ${positionals[0]}; there is: discovery`);
-const nodes = number(values.nodes, 'nodes');
-const indexers = number(values.indexers, 'indexers');
-const minutes = number(values.minutes, 'minutes');
-const options: ScenarioOptions = {
+const [name = 'discovery'] = positionals;
+const service = SERVICES[name];
+if (service === undefined)
+  throw new RangeError(`there is no simulation of ${name}; there are: ${Object.keys(SERVICES).join(', ')}`);
+const sizes = new Map<SizeOption, number>();
+for (const size of ['nodes', 'indexers', 'minutes', 'agents'] as const) {
+  const value = number(values[size], size);
+  if (value === undefined) continue;
+  if (!service.sizes.includes(size)) throw new RangeError(`--${size} is no option of ${name}`);
+  sizes.set(size, value);
+}
+const options: RunOptions = {
   seed: number(values.seed, 'seed') ?? 1,
   isQuick: values.quick,
-  ...(nodes !== undefined && { nodes }),
-  ...(indexers !== undefined && { indexers }),
-  ...(minutes !== undefined && { minutes }),
+  ...Object.fromEntries(sizes),
 };
-// A size without a scenario asks for what depends on it.
+// A size of discovery without a scenario asks for what depends on it.
 const wanted =
-  values.scenario === 'all' && nodes !== undefined ? ['recall', 'curve'] : values.scenario.split(',');
-const chosen = SCENARIOS.filter(({ id, isQuick }) =>
+  values.scenario === 'all' && sizes.has('nodes') ? ['recall', 'curve'] : values.scenario.split(',');
+const chosen = service.scenarios.filter(({ id, isQuick }) =>
   wanted.includes('all') ? !values.quick || isQuick : wanted.includes(id),
 );
 if (values.list) {
-  for (const { id, title, isQuick } of SCENARIOS) print(`${id}${isQuick ? ' (quick)' : ''}: ${title}`);
-  for (const [id, where] of ELSEWHERE) print(`${id}: see ${where}`);
+  for (const { id, title, isQuick } of service.scenarios) {
+    print(`${id}${isQuick ? ' (quick)' : ''}: ${title}`);
+  }
+  for (const [id, where] of service.elsewhere) print(`${id}: see ${where}`);
 } else if (chosen.length === 0) {
   throw new RangeError(
-    `no scenario ${values.scenario}; there are ${SCENARIOS.map(({ id }) => id).join(', ')}`,
+    `no scenario ${values.scenario}; there are ${service.scenarios.map(({ id }) => id).join(', ')}`,
   );
 } else {
   const outcomes: Outcome[] = [];
   for (const scenario of chosen) {
     const outcome = await runOne(scenario, options);
     outcomes.push(outcome);
-    const sizes = (['nodes', 'indexers', 'minutes'] as const)
-      .filter((name) => values[name] !== undefined)
-      .map((name) => ` --${name} ${values[name]}`);
-    const replay = `npm run sim -- discovery --seed ${options.seed} --scenario ${scenario.id}${values.quick ? ' --quick' : ''}${sizes.join('')}`;
+    const given = [...sizes].map(([size, value]) => ` --${size} ${value}`).join('');
+    const quick = values.quick ? ' --quick' : '';
+    const replay = `npm run sim -- ${name} --seed ${options.seed} --scenario ${scenario.id}${quick}${given}`;
     if (!values.json) report(outcome, replay);
   }
   const failed = outcomes.filter((outcome) => !hasPassed(outcome));

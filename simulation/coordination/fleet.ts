@@ -6,14 +6,14 @@ import { type SimRandom, Simulation } from '../kernel/index.ts';
 import { type LinkOptions, SimNetwork } from '../network/index.ts';
 import { SimMembers } from './fabric/sim-members.ts';
 import { type OriginOptions, SimOrigin } from './fabric/sim-origin.ts';
-import { addressOf, PeerBook } from './fabric/sim-peers.ts';
+import { addressOf, ipOf, PeerBook } from './fabric/sim-peers.ts';
 import { type RoutingOptions, SimRouting } from './fabric/sim-routing.ts';
 import { TransferDirectory } from './fabric/sim-transfer.ts';
 import type { TransferLies } from './fabric/transfer-endpoint.ts';
 import { Ledger } from './ledger.ts';
 import { SimRuntime } from './runtime.ts';
 import { simSettings } from './settings.ts';
-import { SimAgent } from './sim-agent.ts';
+import { SimAgent, TRANSFER_PORT } from './sim-agent.ts';
 import type { Tampering } from './tampering.ts';
 import type { World } from './world.ts';
 
@@ -73,7 +73,7 @@ export class Fleet {
       sim: this.sim,
       network,
       origin: new SimOrigin(network, options.origin),
-      routing: new SimRouting(network, () => this.hosts, options.routing ?? {}),
+      routing: new SimRouting(network, book, () => this.hosts, options.routing ?? {}),
       book,
       transfers: new TransferDirectory(),
       ledger: new Ledger(),
@@ -236,7 +236,7 @@ export class Fleet {
 function nodeOf(host: string, random: SimRandom): ClusterNode {
   return {
     id: host,
-    addr: `${host}.sim:5000`,
+    addr: `${ipOf(host)}:${TRANSFER_PORT}`,
     zone: '',
     peerId: peerIdOf(random.fork(`key ${host}`).bytes(32)),
     p2pAddrs: [addressOf(host)],

@@ -4,7 +4,9 @@
  */
 
 import {
+  Advertiser,
   ColdStart,
+  ContentDiscoveryAgent,
   CoordClient,
   type CoordinationEvents,
   CoordServer,
@@ -30,7 +32,7 @@ import {
 } from '@muster/coordination';
 import { EventBus, type Logger, silentLogger } from '@muster/core';
 import type { SimProcess } from '../kernel/index.ts';
-import { SimDiscovery } from './fabric/sim-routing.ts';
+import { SimContentRouting } from './fabric/sim-routing.ts';
 import type { SimMembers } from './fabric/sim-members.ts';
 import { SimPeers } from './fabric/sim-peers.ts';
 import { SimTransfer } from './fabric/sim-transfer.ts';
@@ -39,6 +41,9 @@ import { REGISTRY } from './images.ts';
 import type { RunRecord } from './ledger.ts';
 import { watchedCoordinators } from './watched-coordinators.ts';
 import type { World } from './world.ts';
+
+/** Port of all transfer endpoints. */
+export const TRANSFER_PORT = 5_000;
 
 const NEGATIVE_SWEEP_MS = 60_000;
 
@@ -66,7 +71,8 @@ export class SimAgent {
   readonly suppression: Suppressions;
   readonly order = new ProviderOrder();
   readonly downloads: DownloadRegistry;
-  readonly discovery: SimDiscovery;
+  readonly discovery: ContentDiscoveryAgent;
+  readonly advertiser: Advertiser;
   readonly pump: PullPump;
   readonly server: CoordServer;
   readonly client: CoordClient;
@@ -92,7 +98,14 @@ export class SimAgent {
       members.snapshot().find((node) => node.id === id)?.addr;
 
     this.peers = new SimPeers({ network: world.network, process, book: world.book, host });
-    this.discovery = new SimDiscovery(world.routing, this.peers, members, parts.addr);
+    this.discovery = new ContentDiscoveryAgent({
+      ...ports,
+      routing: new SimContentRouting(world.routing, this.peers),
+      streams: this.peers,
+      members,
+      transferPort: () => TRANSFER_PORT,
+      options,
+    });
     this.negative = new NegativeCache(options);
     const negative = this.negative.reader(process);
     this.descriptors = new DescriptorIndex({ logger });
@@ -214,6 +227,7 @@ export class SimAgent {
       options,
     });
     world.transfers.put(parts.addr, this.peers, this.endpoint);
+    this.advertiser = new Advertiser({ ...ports, store, discovery, members, options });
     this.#observe(world, events);
   }
 
@@ -247,7 +261,8 @@ export class SimAgent {
     });
     agent.server.bind();
     process.every(NEGATIVE_SWEEP_MS, () => agent.negative.sweep(process.now()));
-    for (const { digest } of store.inventory()) void agent.#announce(digest);
+    agent.discovery.start();
+    agent.advertiser.start();
     return agent;
   }
 
@@ -256,14 +271,6 @@ export class SimAgent {
     const source = { registry: REGISTRY, repository, digest };
     this.prefetch.offer(source);
     this.localPrefetch.offer(source);
-  }
-
-  async #announce(digest: Digest): Promise<void> {
-    try {
-      await this.discovery.provide(digest, { timeoutMs: 5_000, op: 'startup' });
-    } catch {
-      // The next reconciliation of a real agent would try again; here the record of before goes on.
-    }
   }
 
   #observe(world: World, events: EventBus<CoordinationEvents>): void {

@@ -4,8 +4,8 @@ import type { Report } from '../scenarios/result.ts';
 
 /** Pullers that one run of the cascade may get going. */
 const MAX_ACCEPTED = 2;
-/** Of a quiet agent: sweeps of the store and of the negative cache. */
-const TIMERS_PER_AGENT = 4;
+/** Of a quiet agent: sweeps of store and negative cache, discovery, self test, announcements; two more while it tests itself. */
+const TIMERS_PER_AGENT = 8;
 const TIMERS_BESIDE = 40;
 
 /** What must hold in every run, whatever was done to the fleet. To be called when the fleet has come to rest. */

@@ -206,9 +206,15 @@ export class SimPeers implements PeerStreams, Endpoint {
   }
 }
 
+/** The address of the host with that number. */
+export function ipOf(host: string): string {
+  const number = Number(host.slice(1));
+  return `10.1.${number >> 8}.${number & 255}`;
+}
+
 /** The multiaddr of a host. */
 export function addressOf(host: string): string {
-  return `/dns4/${host}.sim/tcp/4001`;
+  return `/ip4/${ipOf(host)}/tcp/4001`;
 }
 
 function failed(code: string, message: string): MusterError {

@@ -1,40 +1,31 @@
 /**
  * Content routing of the simulated overlay, as far as agents can tell: a record is kept by some of the peers that its
- * publisher reached, is found a while after it was published, and stays when its publisher has lost the object or died.
+ * publisher reached, is found when its announcement has ended, and stays when its publisher has lost the object or died.
  */
 
-import {
-  type ContentDiscovery,
-  coordinationErrors,
-  type Digest,
-  HealthScore,
-  type Provider,
-  routingTableTarget,
-} from '@muster/coordination';
+import { routingTableTarget } from '@muster/coordination';
+import { type ContentRouting, MusterError, type PeerTarget, type WaitLimit } from '@muster/core';
 import type { SimRandom } from '../../kernel/index.ts';
 import type { SimNetwork } from '../../network/index.ts';
-import type { SimMembers } from './sim-members.ts';
-import type { SimPeers } from './sim-peers.ts';
+import { addressOf, type PeerBook, type SimPeers } from './sim-peers.ts';
 
 /** Replicas of a record, and providers that a lookup names at most. */
 const K = 20;
 const TABLE_LIFE_MS = 5_000;
 
 export interface RoutingOptions {
-  /** Until a published record can be found. @default [100, 1500] */
+  /** How long an announcement takes; then it can be found. @default [100, 1500] */
   readonly publishMs?: readonly [number, number];
   /** @default [20, 120] */
   readonly lookupMs?: readonly [number, number];
   /** Probability that a call fails. @default 0 */
   readonly failure?: number;
-  /** @default 10 minutes */
+  /** @default 48 hours */
   readonly recordLifeMs?: number;
 }
 
 interface ProviderRecord {
   readonly host: string;
-  readonly addr: string;
-  readonly visibleAt: number;
   readonly expiresAt: number;
   readonly keepers: readonly string[];
 }
@@ -47,18 +38,20 @@ export class SimRouting {
   options: Required<RoutingOptions>;
   /** Lookups find nothing, at once. */
   isOff = false;
-  readonly #records = new Map<Digest, Map<string, ProviderRecord>>();
+  readonly #records = new Map<string, Map<string, ProviderRecord>>();
   readonly #hosts: () => readonly string[];
+  readonly #book: PeerBook;
 
-  constructor(network: SimNetwork, hosts: () => readonly string[], options: RoutingOptions) {
+  constructor(network: SimNetwork, book: PeerBook, hosts: () => readonly string[], options: RoutingOptions) {
     this.network = network;
+    this.#book = book;
     this.random = network.random.fork('routing');
     this.#hosts = hosts;
     this.options = {
       publishMs: [100, 1_500],
       lookupMs: [20, 120],
       failure: 0,
-      recordLifeMs: 600_000,
+      recordLifeMs: 172_800_000,
       ...options,
     };
   }
@@ -73,35 +66,29 @@ export class SimRouting {
     );
   }
 
-  publish(digest: Digest, host: string, addr: string): void {
+  publish(key: string, host: string): void {
     const { now } = this.network.sim;
-    const { publishMs, recordLifeMs } = this.options;
-    const records = this.#records.get(digest) ?? new Map<string, ProviderRecord>();
-    this.#records.set(digest, records);
-    const before = records.get(host);
-    const visibleAt = Math.min(before?.visibleAt ?? Infinity, now + this.random.between(...publishMs));
+    const { recordLifeMs } = this.options;
+    const records = this.#records.get(key) ?? new Map<string, ProviderRecord>();
+    this.#records.set(key, records);
     const keepers = this.#sample([host, ...this.reachable(host)]);
-    records.set(host, { host, addr, visibleAt, expiresAt: now + recordLifeMs, keepers });
+    records.set(host, { host, expiresAt: now + recordLifeMs, keepers });
   }
 
-  withdraw(digest: Digest, host: string): void {
-    this.#records.get(digest)?.delete(host);
+  withdraw(key: string, host: string): void {
+    this.#records.get(key)?.delete(host);
   }
 
-  /** Up to 20 providers that can be found from there. */
-  find(digest: Digest, host: string): readonly Provider[] {
+  /** Up to 20 providers that can be found from there, itself included. */
+  find(key: string, host: string): readonly PeerTarget[] {
     const { now } = this.network.sim;
-    const found = [...(this.#records.get(digest)?.values() ?? [])].filter(
-      (record) =>
-        record.host !== host &&
-        record.visibleAt <= now &&
-        record.expiresAt > now &&
-        record.keepers.some((keeper) => this.#answers(host, keeper)),
+    const found = [...(this.#records.get(key)?.values() ?? [])].filter(
+      (record) => record.expiresAt > now && record.keepers.some((keeper) => this.#answers(host, keeper)),
     );
     return this.random
       .shuffled(found)
       .slice(0, K)
-      .map((record) => ({ nodeId: record.host, addr: record.addr }));
+      .map((record) => ({ id: this.#book.peerOf(record.host), addresses: [addressOf(record.host)] }));
   }
 
   #answers(host: string, keeper: string): boolean {
@@ -116,47 +103,39 @@ export class SimRouting {
   }
 }
 
-/** Discovery as one agent has it, with its health. */
-export class SimDiscovery implements ContentDiscovery {
+/** Content routing as one agent has it. */
+export class SimContentRouting implements ContentRouting {
   readonly #routing: SimRouting;
   readonly #peers: SimPeers;
-  readonly #members: SimMembers;
-  readonly #addr: string;
-  readonly #score = new HealthScore();
   readonly #random: SimRandom;
   #tableAt = Number.NEGATIVE_INFINITY;
   #tableSize = 0;
 
-  constructor(routing: SimRouting, peers: SimPeers, members: SimMembers, addr: string) {
+  constructor(routing: SimRouting, peers: SimPeers) {
     this.#routing = routing;
     this.#peers = peers;
-    this.#members = members;
-    this.#addr = addr;
-    this.#random = peers.process.random.fork('discovery');
+    this.#random = peers.process.random.fork('routing');
   }
 
-  async provide(digest: Digest, options: { readonly timeoutMs: number; readonly op: string }): Promise<void> {
-    await this.#call('provide', options.timeoutMs, undefined);
-    this.#routing.publish(digest, this.#peers.host, this.#addr);
+  async provide(sha256: Uint8Array, limit: WaitLimit): Promise<void> {
+    await this.#call('announcement', this.#routing.options.publishMs, limit);
+    this.#routing.publish(keyOf(sha256), this.#peers.host);
+  }
+
+  async withdraw(sha256: Uint8Array): Promise<void> {
+    this.#routing.withdraw(keyOf(sha256), this.#peers.host);
   }
 
   async findProviders(
-    digest: Digest,
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
-  ): Promise<readonly Provider[]> {
+    sha256: Uint8Array,
+    options: WaitLimit & { readonly count: number },
+  ): Promise<readonly PeerTarget[]> {
     if (this.#routing.isOff) return [];
-    const { process } = this.#peers;
-    const startedAt = process.monotonic();
-    await this.#call('lookup', options.timeoutMs, options.signal);
-    this.#score.recordLookup(process.monotonic() - startedAt, process.monotonic());
-    return this.#routing.find(digest, this.#peers.host);
+    await this.#call('lookup', this.#routing.options.lookupMs, options);
+    return this.#routing.find(keyOf(sha256), this.#peers.host).slice(0, options.count);
   }
 
-  health(): number {
-    const target = routingTableTarget(this.#members.bootstrapSnapshot().length);
-    return this.#score.score({ size: this.routingTableSize, target }, this.#peers.process.monotonic());
-  }
-
+  /** What a table with buckets of 20 would hold of those that can be reached. */
   get routingTableSize(): number {
     const now = this.#peers.process.monotonic();
     if (now - this.#tableAt >= TABLE_LIFE_MS) {
@@ -166,14 +145,25 @@ export class SimDiscovery implements ContentDiscovery {
     return this.#tableSize;
   }
 
-  async #call(what: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { lookupMs, failure } = this.#routing.options;
-    const { process } = this.#peers;
-    const ms = this.#random.between(...lookupMs);
-    await process.sleep(Math.min(ms, timeoutMs), signal);
-    if (ms > timeoutMs) throw coordinationErrors.create('RPC_TIMEOUT', `the ${what} took too long`);
-    if (this.#random.chance(failure)) {
-      throw coordinationErrors.create('STREAM_OPEN_FAILED', `the ${what} reached nobody`);
-    }
+  async bootstrap(peers: readonly PeerTarget[], limit: WaitLimit): Promise<number> {
+    await this.#peers.process.sleep(this.#random.between(1, 20), limit.signal);
+    return peers.length;
   }
+
+  async #call(
+    what: string,
+    range: readonly [number, number],
+    { timeoutMs, signal }: WaitLimit,
+  ): Promise<void> {
+    const { failure } = this.#routing.options;
+    const { process } = this.#peers;
+    const ms = this.#random.between(...range);
+    await process.sleep(Math.min(ms, timeoutMs), signal);
+    if (ms > timeoutMs) throw new MusterError('DHT_TIMEOUT', `the ${what} took too long`);
+    if (this.#random.chance(failure)) throw new MusterError('DHT_FAILED', `the ${what} reached nobody`);
+  }
+}
+
+function keyOf(sha256: Uint8Array): string {
+  return Buffer.from(sha256).toString('hex');
 }

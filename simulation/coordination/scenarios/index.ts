@@ -40,7 +40,7 @@ export const SCENARIOS: readonly Scenario[] = [
 
 /** Shown elsewhere, because they need real processes or are not about many agents. */
 export const ELSEWHERE: readonly (readonly [string, string])[] = [
-  ['S1', 'is the baseline of the benchmark'],
+  ['S1', 'the benchmark, whose baseline it is'],
   ['S19', 'the tests of the coordination server'],
   ['S20', 'the tests of the listeners'],
   ['S22', 'the tests of the advertiser'],
