@@ -204,16 +204,23 @@ export class Libp2pDht implements Dht {
     return providers;
   }
 
-  /** Up to `count` providers, and why the search ended early, if it did. Rejects only when the table isn't started. */
+  /**
+   * Up to `count` providers, and why the search ended early, if it did. With `graceMs` it ends so long after the first
+   * other than ourselves was found: more are waited for no longer. Rejects only when the table isn't started.
+   */
   async lookUpProviders(
     cid: string,
-    options: Deadline & { readonly count: number },
+    options: Deadline & { readonly count: number; readonly graceMs?: number },
     isWanted: (peer: PeerId) => boolean = () => true,
   ): Promise<{ readonly providers: readonly AddrInfo[]; readonly error: unknown }> {
     const service = this.#started();
     const key = parseCid(cid);
     const found = new Map<PeerId, AddrInfo>();
-    const error = await this.#bounded(options, 'search for providers', async (signal) => {
+    const self = this.#host.libp2p.peerId.toString();
+    const enough = new AbortController();
+    let grace: TimerHandle | undefined;
+    const error = await this.#bounded(options, 'search for providers', async (deadline) => {
+      const signal = AbortSignal.any([deadline, enough.signal]);
       for await (const event of this.#watched(service.findProviders(key, { signal }))) {
         if (event.name !== 'PROVIDER') continue;
         for (const peer of event.providers) {
@@ -223,8 +230,12 @@ export class Libp2pDht implements Dht {
             found.set(info.ID, info);
         }
         if (found.size >= options.count) return;
+        const hasOthers = found.size > (found.has(self) ? 1 : 0);
+        if (hasOthers && options.graceMs !== undefined)
+          grace ??= this.#host.timers.after(options.graceMs, () => enough.abort());
       }
-    }).catch((reason: unknown) => reason);
+    }).catch((reason: unknown) => (enough.signal.aborted ? undefined : reason));
+    grace?.cancel();
     return { providers: [...found.values()].slice(0, options.count), error };
   }
 

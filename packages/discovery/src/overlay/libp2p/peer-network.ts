@@ -39,6 +39,11 @@ import { remoteOf } from './stream-core.ts';
 export const MAX_PROTOCOL_STREAMS = 512;
 const DEFAULT_MAX_CONNECTIONS = 1_000;
 const TRIM_MS = 10_000;
+/**
+ * A search for providers ends so long after the first was found: who waits for content is better served by a few at once than
+ * by all of them when the slowest peer has answered.
+ */
+const PROVIDER_GRACE_MS = 50;
 const SHA2_256 = 0x12;
 const RAW_CODEC = 0x55;
 
@@ -283,7 +288,10 @@ class Libp2pRouting implements ContentRouting {
     sha256: Uint8Array,
     options: WaitLimit & { readonly count: number },
   ): Promise<readonly PeerTarget[]> {
-    const { providers, error } = await this.#table.lookUpProviders(cidOf(sha256), options);
+    const { providers, error } = await this.#table.lookUpProviders(cidOf(sha256), {
+      ...options,
+      graceMs: PROVIDER_GRACE_MS,
+    });
     if (providers.length === 0 && error !== undefined) throw error;
     return providers.map(({ ID, Addrs }) => ({ id: ID, addresses: Addrs }));
   }

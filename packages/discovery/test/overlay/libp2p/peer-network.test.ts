@@ -113,6 +113,30 @@ test('three hosts find who provides a digest, themselves included, over loopback
   expect(await providersOf(hosts[2]!, 'b')).toEqual([]);
 });
 
+test('a provider that was found is not held back by a peer that does not answer', async () => {
+  const [provider, client, silent] = [await start(), await start(), await start({ dhtProtocol: '/other' })];
+  const asked = Promise.withResolvers<void>();
+  let hasEnded = false;
+  silent.streams.serve('/gantry/kad/1.0.0', async (stream) => {
+    asked.resolve();
+    // Until whoever asks gives up.
+    await stream.read({ timeoutMs: 600_000 }).catch(() => {});
+    await stream.read({ timeoutMs: 600_000 }).catch(() => {});
+    hasEnded = true;
+  });
+  await client.routing.bootstrap([targetOf(provider)], SOON);
+  await eventually(() => provider.routing.routingTableSize === 1);
+  await provider.routing.provide(sha('a'), SOON);
+  // Peers that are told do not answer.
+  await expect.poll(() => providersOf(client, 'a'), { timeout: 20_000 }).toEqual([provider.streams.self]);
+  await client.routing.bootstrap([targetOf(silent)], SOON);
+  await eventually(() => client.routing.routingTableSize === 2);
+  const search = client.routing.findProviders(sha('a'), { timeoutMs: 600_000, count: 20 });
+  await asked.promise;
+  expect((await search).map(({ id }) => id)).toEqual([provider.streams.self]);
+  expect(hasEnded).toBe(false);
+}, 30_000);
+
 test('what is withdrawn is forgotten here', async () => {
   const host = await start();
   await host.routing.provide(sha('a'), SOON);
