@@ -247,7 +247,8 @@ export class CoordinationAgent {
     try {
       opened = await openMembers(parts);
     } catch (error) {
-      if (config.node.isProduction) throw error;
+      // Whoever says where the members are wants no node that stands alone.
+      if (config.node.isProduction || config.node.membersSource !== 'kubernetes') throw error;
       logger.warn({ subsystem: 'members', err: error }, 'membership cannot start; this node stands alone');
       opened = await openSingle(parts);
     }

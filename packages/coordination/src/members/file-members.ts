@@ -47,6 +47,7 @@ export class FileMembers extends ViewedMembers {
   #timers: readonly TimerHandle[] = [];
   #isReady = true;
   #checking: Promise<void> | undefined;
+  #announcing: Promise<void> = Promise.resolve();
 
   constructor(parts: FileMembersParts) {
     super(parts.self);
@@ -93,9 +94,14 @@ export class FileMembers extends ViewedMembers {
     return this.#checking;
   }
 
-  async #announce(folder: string): Promise<void> {
-    const entry = { node: this.#parts.own(), isReady: this.#isReady };
-    await this.#parts.files.write(join(folder, fileNameOf(this.self())), formatMemberEntry(entry));
+  /** One write after the other, so that what is true last is what others see. */
+  #announce(folder: string): Promise<void> {
+    const writing = this.#announcing.then(async () => {
+      const entry = { node: this.#parts.own(), isReady: this.#isReady };
+      await this.#parts.files.write(join(folder, fileNameOf(this.self())), formatMemberEntry(entry));
+    });
+    this.#announcing = writing.catch(() => {});
+    return writing;
   }
 
   async #check(): Promise<void> {

@@ -40,6 +40,12 @@ export const cliErrors = defineErrors({
   },
   STATUS_REFUSED: { summary: 'The node or indexer answered, and not with what was asked for.' },
   STATUS_NOT_FOUND: { summary: 'The node or indexer does not know what was asked for.' },
+  MIRROR_UNREACHABLE: {
+    summary: 'No mirror answers at the address.',
+    hint: 'Start one with `muster mirror run`, or give the address that its banner shows: --mirror 127.0.0.1:<port>.',
+  },
+  MIRROR_REFUSED: { summary: 'The mirror answered, and not with what was asked for.' },
+  MIRROR_UNUSED: { summary: 'The container runtime does not ask the mirror as it should.' },
   MEMBER_FAILED: { summary: 'A member of the demo did not start. The others were stopped.' },
   TARGET_EXISTS: {
     summary: 'The target is there already, and is not overwritten.',
@@ -106,6 +112,20 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   KEY_FILE_EXISTS: 'usage',
   KEY_FILE_PERMISSIONS: 'usage',
   KEY_FILE_INVALID: 'usage',
+
+  CREDENTIALS_INVALID: 'usage',
+  ORIGIN_UNKNOWN: 'usage',
+  MIRROR_NOT_LOOPBACK: 'usage',
+  MEMBERS_INVALID: 'usage',
+  IDENTITY_INVALID: 'usage',
+  REFERENCE_INVALID: 'usage',
+  STORAGE_UNAVAILABLE: 'diskFailed',
+  CONTENT_NOT_FOUND: 'notFound',
+  DIGEST_MISMATCH: 'refused',
+  ORIGIN_FAILED: 'refused',
+  MIRROR_UNREACHABLE: 'unreachable',
+  MIRROR_REFUSED: 'refused',
+  MIRROR_UNUSED: 'refused',
 
   PSK_INVALID: 'usage',
   STORE_INVALID: 'storeDamaged',

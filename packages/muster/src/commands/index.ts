@@ -1,6 +1,7 @@
 import type { CommandGroup } from '../cli/command.ts';
 import { adminToken, generate, show } from './keys.ts';
 import { psk } from './keys-psk.ts';
+import { run as runMirror } from './mirror-run.ts';
 import { demo } from './node-demo.ts';
 import { run } from './node-run.ts';
 import { deregister } from './nodes-deregister.ts';
@@ -44,5 +45,10 @@ export const groups: readonly CommandGroup[] = [
     name: 'peers',
     summary: 'Ask a running node or indexer about its peers.',
     commands: [listPeers, getPeer, search, score],
+  },
+  {
+    name: 'mirror',
+    summary: 'Run a mirror of container registries, which pulls once for a whole cluster.',
+    commands: [runMirror],
   },
 ];

@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { coordinationErrors } from '../../errors.ts';
 import type { MemberFiles } from '../files.ts';
 import { MAX_MEMBERS_FILE_BYTES } from '../member-file.ts';
@@ -43,6 +43,7 @@ export const nodeMemberFiles: MemberFiles = {
 
   async write(path, text) {
     const draft = `${path}.${process.pid}.tmp`;
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(draft, text, { mode: 0o644 });
     await rename(draft, path);
   },

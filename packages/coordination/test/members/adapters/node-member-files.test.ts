@@ -8,6 +8,8 @@ test('files are replaced, listed, told apart by version, and removed', async () 
   const folder = await mkdtemp(join(tmpdir(), 'muster-members-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const below = join(folder, 'announce');
+  await files.write(join(folder, 'new', 'a.json'), 'text');
+  expect(await files.list(join(folder, 'new'))).toHaveLength(1);
   expect(await files.list(below)).toEqual([]);
   const path = join(below, 'a.json');
   await files.write(path, 'one');

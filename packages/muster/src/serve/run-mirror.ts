@@ -1,0 +1,147 @@
+/** An agent of the mirror as a program: started, announced, kept running until it is asked to stop. */
+import { readFile } from 'node:fs/promises';
+import {
+  createLogger,
+  errorCode,
+  EXIT_CODES,
+  Lifecycle,
+  type Logger,
+  stopOutcome,
+  systemClock,
+  systemRandom,
+  systemTimers,
+} from '@muster/core';
+import type { CoordinationAgent } from '@muster/coordination';
+import {
+  type CoordinationConfig,
+  coordinationConfigOf,
+  type coordinationSettings,
+} from '@muster/coordination/config';
+import { cliErrors } from '../cli/cli-errors.ts';
+import type { CommandContext } from '../cli/command.ts';
+import { packageVersion } from '../cli/version.ts';
+import { isLoopbackHost } from '../settings/address.ts';
+import { type MirrorAnnouncement, mirrorBanner, mirrorReadyEvent } from './mirror-banner.ts';
+import { mirrorStartError } from './mirror-start-error.ts';
+
+/** The agent ends within 10 s (coordination spec 20.4); the rest is for a busy machine. */
+const STOP_TIMEOUT_MS = 12_000;
+const DHT_PROTOCOL = '/gantry/kad/1.0.0';
+const MAX_CONNECTIONS = 1_000;
+
+interface StartedAgent {
+  readonly agent: CoordinationAgent;
+  readonly peerId: string;
+  readonly pskFingerprint: string | undefined;
+}
+
+/** Runs it until it ends. Returns the exit code; throws what kept it from running. */
+export async function runMirror(context: CommandContext<typeof coordinationSettings>): Promise<number> {
+  const { io } = context;
+  const config = coordinationConfigOf(context.config);
+  const logger = createLogger({
+    level: config.node.logLevel,
+    format: config.node.logFormat,
+    clock: systemClock,
+    destination: io.logs,
+  });
+  const lifecycle = new Lifecycle({ timers: systemTimers, logger });
+  let started: StartedAgent | undefined;
+  lifecycle.add({
+    name: 'mirror',
+    stopTimeoutMs: STOP_TIMEOUT_MS,
+    start: async () => {
+      started = await startAgent(config, logger, io.environment);
+    },
+    stop: () => started?.agent.stop(),
+  });
+  const ignoreSignals = io.stopOnSignals(lifecycle);
+  try {
+    await lifecycle.start();
+    const announcement: MirrorAnnouncement = {
+      ...(started as unknown as StartedAgent),
+      config,
+      launcher: io.launcher,
+    };
+    context.print(mirrorReadyEvent(announcement), mirrorBanner(announcement));
+    const report = await lifecycle.stopped;
+    if (report.error !== undefined) throw report.error;
+    return EXIT_CODES[stopOutcome(report)].code;
+  } catch (error) {
+    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
+    const { error: failure } = await lifecycle.stopped;
+    if (failure !== undefined) throw failure;
+    return EXIT_CODES.ok.code;
+  } finally {
+    ignoreSignals();
+  }
+}
+
+async function startAgent(
+  config: CoordinationConfig,
+  logger: Logger,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<StartedAgent> {
+  // Both take a second to load, which other commands need not wait for.
+  const [coordination, { createPeerNetwork, readPskFile }] = await Promise.all([
+    import('@muster/coordination'),
+    import('@muster/discovery/host'),
+  ]);
+  const { node } = config;
+  try {
+    const { identity } = await coordination.loadIdentity(node.identityPath);
+    const psk = node.pskPath === '' ? undefined : (await readPskFile(node.pskPath)).psk;
+    const shared = { clock: systemClock, timers: systemTimers, random: systemRandom };
+    const network = await createPeerNetwork({
+      ...shared,
+      identity,
+      ...(psk === undefined ? {} : { psk: psk.bytes }),
+      listen: node.libp2pListen,
+      announce: node.libp2pAnnounce,
+      // A fleet on one machine, which has no other addresses.
+      allowLoopback: node.libp2pListen.every((address) => isLoopbackHost(address.split('/')[2] ?? '')),
+      dhtProtocol: DHT_PROTOCOL,
+      maxConnections: Math.max(MAX_CONNECTIONS, node.connections.high),
+      connections: node.connections,
+      logger: logger.child({ subsystem: 'discovery' }),
+    });
+    const transferToken = node.transferTokenPath === '' ? undefined : await readToken(node.transferTokenPath);
+    const agent = new coordination.CoordinationAgent({
+      ...shared,
+      config,
+      network,
+      storeFiles: coordination.nodeStoreFiles,
+      credentials: coordination.fileCredentials,
+      memberSources: {
+        files: coordination.nodeMemberFiles,
+        kubeApi: async () =>
+          new coordination.KubeHttp(await coordination.serviceAccountEndpoint(environment)),
+      },
+      ...(transferToken === undefined ? {} : { transferToken }),
+      version: packageVersion(),
+      logger,
+    });
+    await agent.start();
+    return { agent, peerId: identity.peerId, pskFingerprint: psk?.fingerprint };
+  } catch (error) {
+    throw mirrorStartError(error, node);
+  }
+}
+
+/** The shared secret of the transfer endpoint: one line. */
+async function readToken(path: string): Promise<string> {
+  let token: string;
+  try {
+    token = (await readFile(path, 'utf8')).trim();
+  } catch (cause) {
+    const reason = errorCode(cause) ?? 'cannot be read';
+    throw cliErrors.create('FILE_UNUSABLE', `transfer-token-path: ${path} (${reason})`, {
+      details: { path },
+      cause,
+    });
+  }
+  if (token === '') {
+    throw cliErrors.create('FILE_UNUSABLE', `transfer-token-path: ${path} is empty`, { details: { path } });
+  }
+  return token;
+}
