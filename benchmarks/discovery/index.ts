@@ -13,10 +13,17 @@ type Part = () => Promise<void>;
 /** Discovery's figures; what the ids mean is in README.md. */
 export async function benchmark(context: BenchmarkContext): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'muster-bench-'));
+  // What has been measured for an hour is not lost because the next part fails.
   const part =
     (ids: readonly string[], name: string, measure: (folder: string) => Promise<void>): Part =>
     async () => {
-      if (context.wants(...ids)) await measure(join(root, name));
+      if (!context.wants(...ids)) return;
+      try {
+        await measure(join(root, name));
+      } catch (error) {
+        process.stderr.write(`${name} failed: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.exitCode = 1;
+      }
     };
   const fleet = part(FLEET_IDS, 'fleet', (folder) => measureFleet(context, folder));
   const failures = part([...REPLACE_IDS, ...FROZEN_IDS], 'failures', (folder) =>

@@ -31,12 +31,13 @@ async function measureSize(context: BenchmarkContext, fleet: Fleet, peers: numbe
   const { quick } = context;
   const id = (name: string): string => `growth.${peers}.${name}`;
   const how = `${peers} hosts, ${fleet.indexers.length} of them indexers, in ${PROCESSES} processes of ${peers / PROCESSES}`;
-  const { healthyMs, fullMs, nodes, startSeconds } = await converge(fleet, quick);
+  const { healthyMs, fullMs, lateHealthy, lateFull, startSeconds } = await converge(fleet, quick);
+  context.progress(`${peers} peers have started`);
   context.report({
     id: id('convergence.p95'),
     value: percentile(healthyMs, 0.95) / 1000,
     unit: 's',
-    note: `start of all at once to the first healthy indexer; all up after ${formatValue(startSeconds)} s; ${fullMs.length} of ${nodes} pools full in time${fullMs.length === 0 ? '' : `, median ${formatValue(median(fullMs) / 1000)} s`}; ${how}`,
+    note: `start of all at once to the first healthy indexer, all up after ${formatValue(startSeconds)} s, ${lateHealthy} of ${healthyMs.length} nodes counted with the limit; a full pool after ${formatValue(median(fullMs) / 1000)} s in the median, ${lateFull} pools not full in time; ${how}`,
   });
   // A quick run has no time for as many heartbeats as say something.
   if (!quick) await measureTraffic(context, fleet, id, how);
