@@ -134,6 +134,32 @@ test('silent agents are not ready after 30 s and gone after 120 s; others announ
   await members.stop();
 });
 
+test('what is announced last is what others see, however slow the disk is', async () => {
+  const { files, agent } = setUp({ announceFolder: '/run' });
+  const members = agent('a');
+  await members.start();
+  const write = files.write.bind(files);
+  const held: (() => Promise<void>)[] = [];
+  files.write = async (path, text) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held.push(async () => {
+      await write(path, text);
+      resolve();
+    });
+    await promise;
+  };
+  const touch = members.announce();
+  const stopped = members.stop();
+  const hasWrite = (): number => held.length;
+  for (let done = 0; done < 2; done += 1) {
+    await expect.poll(hasWrite).toBeGreaterThan(0);
+    // Were there two at a time, the later one would be done first.
+    await held.pop()?.();
+  }
+  await Promise.all([touch, stopped]);
+  expect(files.files.get('/run/a.json')?.text).toContain('"ready":false');
+});
+
 test('a broken announcement hides no other', async () => {
   const { files, logger, agent } = setUp({ announceFolder: '/run' });
   await files.write('/run/x.json', 'not json');

@@ -105,6 +105,8 @@ export class MixedFleet implements AsyncDisposable {
   async #seeAll(): Promise<void> {
     const count = this.ids.length;
     for (const agent of this.mirrors.agents) {
+      const isOpen = async (): Promise<boolean> => (await fetch(`${agent.mirror}/v2/`)).ok;
+      await until(isOpen, READY_MS, `${agent.name} does not let clients in`);
       const sees = async (): Promise<boolean> =>
         (await agent.metrics()).sum('gantry_members', { view: 'ready' }) >= count;
       await until(sees, READY_MS, `${agent.name} does not see the nodes of Go`);
