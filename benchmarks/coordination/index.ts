@@ -27,6 +27,11 @@ async function runScenario(context: BenchmarkContext, { id, title, run }: Scenar
     for (const [name, { value, unit, note }] of Object.entries(findings)) {
       context.report({ id: `${id}.${name}`, value, unit, note: note === '' ? title : `${title}; ${note}` });
     }
+  } catch (error) {
+    // The others are worth an hour of measuring, too.
+    const text = error instanceof Error ? error.message : String(error);
+    context.progress(`${id}: ${text}`);
+    context.report({ id: `${id}.error`, value: 1, unit: '', note: `${title}; ${text.split('\n', 1)[0]}` });
   } finally {
     await lab[Symbol.asyncDispose]();
   }

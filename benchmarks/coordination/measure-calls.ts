@@ -30,7 +30,7 @@ export async function measureCalls(context: BenchmarkContext): Promise<void> {
 async function measureStreams(context: BenchmarkContext, lab: Laboratory): Promise<void> {
   const fleet = await lab.fleet(1);
   const agent = fleet.at(0);
-  const target = await targetOf(agent);
+  const target = targetOf(agent);
   const peers = await PeersProgram.start(PEERS);
   try {
     for (const parallel of [1, 64]) {

@@ -41,6 +41,8 @@ interface ReadyLine {
   readonly ops: string;
   readonly nodeId: string;
   readonly peerId: string;
+  /** Multiaddrs of its peer network. */
+  readonly addresses: readonly string[];
 }
 
 /** One agent. */
@@ -87,6 +89,10 @@ export class MirrorAgent {
 
   get peerId(): string {
     return this.#running().peerId;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#running().addresses;
   }
 
   get cacheFolder(): string {
