@@ -1,5 +1,5 @@
 export { createLibp2pOverlay } from './libp2p-overlay.ts';
-export type { Libp2pOverlayOptions } from './parts.ts';
+export type { Libp2pOverlayOptions } from './options.ts';
 export type { ConnectionLimits } from './connection-limits.ts';
 export { createPeerNetwork } from './peer-network.ts';
 export type { PeerNetwork, PeerNetworkOptions } from './peer-network.ts';

@@ -35,15 +35,8 @@ import {
   MAX_INBOUND_STREAMS,
   MAX_OUTBOUND_STREAMS,
 } from './host.ts';
-import {
-  keptPeers,
-  type Libp2pOverlayOptions,
-  parsePeer,
-  partsOf,
-  type SharedParts,
-  rememberDiscovered,
-  usableOf,
-} from './parts.ts';
+import type { Libp2pOverlayOptions } from './options.ts';
+import { keptPeers, parsePeer, partsOf, type SharedParts, rememberDiscovered, usableOf } from './parts.ts';
 import { remoteOf } from './stream-core.ts';
 
 /** Our tag on peers that are kept; libp2p dials those again that it loses. */

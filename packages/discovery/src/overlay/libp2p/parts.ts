@@ -1,9 +1,7 @@
 import type { Libp2p, PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface';
 import { peerIdFromCID, peerIdFromString } from '@libp2p/peer-id';
-import { type Clock, type Logger, LogSampler, type Random, type Timers } from '@muster/core';
-import type { Identity } from '@muster/core/identity';
+import { type Logger, LogSampler } from '@muster/core';
 import { CID } from 'multiformats/cid';
-import type { DiscoveryConstants } from '../../constants.ts';
 import { usableAddresses } from '../../wire/addresses.ts';
 import type { PeerId } from '../../wire/messages.ts';
 import { GuardedDatastore, NamespaceRules, STORE_LIMITS, type StoreLimits } from './datastore.ts';
@@ -12,25 +10,6 @@ import type { PskMismatch } from './protector.ts';
 /** Peers of which only the DHT has told us, with their addresses. */
 const MAX_DISCOVERED = 1_024;
 const MAX_ADDRESSES = 16;
-
-export interface Libp2pOverlayOptions {
-  readonly identity: Identity;
-  /** 32 bytes. */
-  readonly psk: Uint8Array;
-  /** Multiaddrs to listen on, without `/p2p`; port 0 takes a free one. */
-  readonly listen: readonly string[];
-  /** Further multiaddrs to hand out, without `/p2p`. @default none */
-  readonly announce?: readonly string[];
-  /** Hand out loopback addresses, too; for fleets on one host. @default false */
-  readonly allowLoopback?: boolean;
-  /** At least the slots of an indexer and 200 more (4.3). @default 700 */
-  readonly maxConnections?: number;
-  readonly constants: Pick<DiscoveryConstants, 'echoMaxBytes' | 'bandwidthProbeMs'>;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  readonly logger: Logger;
-}
 
 /** What the host and the overlay share. */
 export interface SharedParts {
