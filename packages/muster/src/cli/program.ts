@@ -2,6 +2,7 @@ import { describeFlags } from '@muster/core';
 import { Command, Option } from 'commander';
 import { dev } from '../commands/dev.ts';
 import { groups } from '../commands/index.ts';
+import { pull } from '../commands/pull.ts';
 import { cliErrors } from './cli-errors.ts';
 import type { AnyCommand, CommandContext, CommandGroup, Operand } from './command.ts';
 import { exitCodesText, rootHelpText } from './help.ts';
@@ -11,7 +12,7 @@ import { addSettingFlags, loadSettings } from './settings-flags.ts';
 import { packageVersion } from './version.ts';
 
 /** Every command that stands alone or in a group. */
-export const commands: readonly AnyCommand[] = [dev, ...groups.flatMap((group) => group.commands)];
+export const commands: readonly AnyCommand[] = [dev, pull, ...groups.flatMap((group) => group.commands)];
 
 const switches: ReadonlySet<string> = new Set(
   commands.flatMap(({ settings }) =>
@@ -42,7 +43,7 @@ export function buildProgram(io: CliIo, exit: (code: number) => void): Command {
       getErrHasColors: () => false,
     })
     .addHelpText('after', rootHelpText(io.launcher));
-  addCommand(program, dev, io, exit);
+  for (const each of [dev, pull]) addCommand(program, each, io, exit);
   for (const group of groups) addGroup(program, group, io, exit);
   addHelpCommand(program, io);
   return program;
