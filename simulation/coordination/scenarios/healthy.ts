@@ -109,6 +109,8 @@ export const S21 = scenario({
     const layer = wanted.layers[3] ?? wanted.config;
     for (const host of fleet.hosts) void fleet.runtime(host).head(wanted.manifest);
     await served();
+    // The owners have pulled the layers by now, though nobody has asked for one.
+    await fleet.sim.runFor(10_000);
     for (const host of fleet.hosts) void fleet.runtime(host).head(layer);
     await served();
     const { gets } = fleet.world.origin.count(wanted.manifest.digest);

@@ -24,6 +24,8 @@ const REDISCOVER_MAX_MS = 5_000;
 const STUCK_MS = 15_000;
 /** And after so long the last resort, which is bounded by itself: a cluster whose only copy cannot be had is no better than none. */
 const HEDGE_MS = 30_000;
+/** Liars that may be found out one after the other before the usual interval holds again. */
+const MAX_DECEPTIONS = 5;
 const HEALTHY_SCORE = 0.7;
 const MAX_KNOWN = 64;
 
@@ -54,6 +56,9 @@ export class SourceSearch {
   #lastCascadeAt = Number.NEGATIVE_INFINITY;
   #lastProgressAt: number;
   #hasHedged = false;
+  /** Who leads the providers of the last cascade. */
+  #leader: Provider | undefined;
+  #deceptions = 0;
 
   constructor(parts: FetchSessionsParts, copier: PeerCopier, target: SearchTarget) {
     this.#parts = parts;
@@ -82,6 +87,7 @@ export class SourceSearch {
         if (typeof found === 'string') return found;
         // In the order of the cascade: in a probe, only the first one has said that it has the object.
         this.#queue = [...askableProviders(this.#parts, request.digest, found)];
+        this.#leader = this.#queue[0];
       }
       if (this.#queue.length > 0) continue;
       const hedged = await this.#hedge();
@@ -111,10 +117,21 @@ export class SourceSearch {
 
   #shouldCascade(wasEmpty: boolean): boolean {
     const now = this.#parts.clock.monotonic();
+    if (this.#wasDeceived()) return true;
     if (now - this.#lastCascadeAt < CASCADE_INTERVAL_MS) return false;
     if (wasEmpty) return true;
     if (now - this.#lastProgressAt >= STUCK_MS) return true;
     return this.#areAllMissing || this.#parts.discovery.health() < HEALTHY_SCORE;
+  }
+
+  /** Whether the cascade believed one that has turned out to lie: now it will come to something else. */
+  #wasDeceived(): boolean {
+    const leader = this.#leader;
+    this.#leader = undefined;
+    if (leader === undefined || this.#deceptions >= MAX_DECEPTIONS) return false;
+    if (!this.#parts.suppression.isUseless(this.#target.request.digest, leader)) return false;
+    this.#deceptions += 1;
+    return true;
   }
 
   /** Asks one provider after the other; true when the object is complete. */
@@ -142,6 +159,8 @@ export class SourceSearch {
   async #copy(provider: Provider, isPartial: boolean): Promise<CopyResult> {
     const { request, download, signal } = this.#target;
     const { digest, kind, repository } = request;
+    // The own pump was asked to pull it meanwhile, and waits for its turn at the download.
+    if (this.#isPulledHere()) return { outcome: 'taken', bytes: 0 };
     const result = await this.#copier.copy({
       download,
       provider,
@@ -158,6 +177,11 @@ export class SourceSearch {
     if (result.bytes > 0 && result.outcome !== 'trickle')
       this.#lastProgressAt = this.#parts.clock.monotonic();
     return result;
+  }
+
+  #isPulledHere(): boolean {
+    const { inflight, clock } = this.#parts;
+    return inflight?.lookup(this.#target.request.digest, clock.now())?.isQueued === false;
   }
 
   /** After some progress: who else is there? The one that broke off comes last. */

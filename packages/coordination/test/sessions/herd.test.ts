@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { InFlightMap, type InFlightHandle } from '../../src/inflight/in-flight-map.ts';
 import {
   refusing,
   serving,
@@ -7,15 +8,15 @@ import {
   type PeerAnswer,
   type TestPeer,
 } from '../support/session-harness.ts';
-import { collect, content } from '../support/transfer-harness.ts';
+import { collect, content, published } from '../support/transfer-harness.ts';
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function start(): ReturnType<typeof startSessions> {
-  const harness = await startSessions();
+async function start(options: Parameters<typeof startSessions>[0] = {}): ReturnType<typeof startSessions> {
+  const harness = await startSessions(options);
   cleanups.push(harness.close);
   return harness;
 }
@@ -115,6 +116,61 @@ describe('many nodes that want the same object at the same time', () => {
       expect(harness.suppression.isSuppressed(digest, source.provider)).toBe(true);
       expect(harness.suppression.isUseless(digest, source.provider)).toBe(!isPartial);
     }
+  });
+
+  it('asks the cascade again at once when the one it believed has lied', async () => {
+    const harness = await start();
+    const liar = await peer('n1', refusing(404));
+    const good = await peer('n2', serving(bytes));
+    harness.cascade = [
+      async () => {
+        harness.suppression.hasCached(digest, 'n1');
+        return { how: 'providers', providers: [liar.provider], outcome: 'rule2_cache_hit' };
+      },
+      async () => ({ how: 'providers', providers: [good.provider], outcome: 'rule2_cache_hit' }),
+    ];
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    expect(harness.cascades).toHaveLength(2);
+    expect(harness.lookupCount).toBe(1);
+  });
+
+  it('goes on asking the cascade only every ten seconds when ever more of them lie', async () => {
+    const harness = await start();
+    const liars = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => peer(`n${index + 1}`, refusing(503))),
+    );
+    harness.cascade = liars.map(({ provider }) => async () => ({
+      how: 'providers' as const,
+      providers: [provider],
+      outcome: 'rule2_cache_hit',
+    }));
+    const good = await peer('n9', serving(bytes));
+    harness.lookups = [[], [good.provider]];
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    expect(harness.cascades).toHaveLength(6);
+  });
+
+  it('leaves the download to the own pump as soon as that was asked to pull the object', async () => {
+    const inflight = new InFlightMap();
+    const harness = await start({ parts: () => ({ inflight }) });
+    let pull: InFlightHandle | undefined;
+    const first = await peer('n1', (_request, response) => {
+      pull = inflight.start(digest, 'blob', bytes.length, harness.node.clock.now()).handle;
+      response.writeHead(404).end();
+    });
+    const second = await peer('n2', serving(bytes));
+    harness.cascade = [
+      async () => ({
+        how: 'providers',
+        providers: [first.provider, second.provider],
+        outcome: 'rule2_cache_hit',
+      }),
+    ];
+    const { done } = harness.sessions.fetch(request);
+    await expect.poll(() => published(harness.node, 'peer.fetched')).toHaveLength(1);
+    pull?.done();
+    await expect(done).rejects.toMatchObject({ code: 'ORIGIN_FAILED' });
+    expect(second.requests).toHaveLength(0);
   });
 
   it('does hold it against one that discovery or a puller has named', async () => {
