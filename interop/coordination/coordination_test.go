@@ -96,6 +96,22 @@ func TestNodeObeys(t *testing.T) {
 	if err != nil || !intent.GetHasCached() {
 		t.Errorf("held: %v, %v", intent, err)
 	}
+	client := node.NewClient(true)
+	defer client.Close()
+	fetch := func(digest content.Digest) (node.Reply, error) {
+		return client.Do("GET", a.TransferAddress(), blobsPath+string(digest), mirrored)
+	}
+	if reply, err := fetch(held); err != nil || string(reply.Body) != "held" {
+		t.Errorf("held: %v, %v", reply, err)
+	}
+	tell(`{"do": "cut", "digest": "` + string(held) + `", "size": 2}`)
+	if reply, err := fetch(held); err == nil || string(reply.Body) != "he" {
+		t.Errorf("cut: %v, %v", reply, err)
+	}
+	lie := tell(`{"do": "lie", "digest": "` + string(content.DigestOf([]byte("true"))) + `", "text": "lie"}`)
+	if reply, err := fetch(lie); err != nil || string(reply.Body) != "lie" {
+		t.Errorf("lie: %v, %v", reply, err)
+	}
 	digest := content.DigestOf([]byte("scripted"))
 	for answer, reason := range map[string]wire.Reason{
 		"close": wire.ClosedEarly, "garbage": wire.MalformedProtobuf, "truncated": wire.ReadFailed, "reset": wire.ReadFailed,

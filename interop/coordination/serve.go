@@ -55,6 +55,7 @@ func runNode(args []string) (exit int, err error) {
 	flags.StringVar(&options.Transfer, "transfer", "127.0.0.1:0", "where the transfer endpoint listens")
 	flags.StringVar(&options.ID, "id", "go-node", "node id")
 	members := flags.String("members", "", "node ids of its view, separated by commas; default: itself")
+	flags.StringVar(&options.Zone, "zone", "", "zone that it announces in that folder")
 	flags.StringVar(&options.MembersFolder, "members-folder", "", "folder where nodes announce themselves; its view comes from there")
 	protocols := flags.String("serve", "1.0.0", "versions of the protocol to serve, separated by commas")
 	if err := flags.Parse(args); err != nil {
@@ -116,14 +117,16 @@ func untilTold(a *agent.Agent, events *journal) error {
 
 // command is a line of the input.
 type command struct {
-	// Do is hold (have an object), offer (be able to pull it), lack (fail to pull
-	// it), answer (by rule) or find (look for providers).
+	// Do is hold (have an object), cut (let its transfers break off behind Size
+	// bytes), lie (serve it for another digest), offer (be able to pull it), lack
+	// (fail to pull it), answer (by rule) or find (look for providers).
 	Do string `json:"do"`
 	// Text is the object, or else it is made of Seed and has Size bytes.
 	Text string `json:"text"`
 	Seed string `json:"seed"`
 	Size int    `json:"size"`
-	// Digest is what lack, answer and find are about; "*": all without a rule.
+	// Digest is what cut, lie, lack, answer and find are about; "*": all without a
+	// rule.
 	Digest content.Digest `json:"digest"`
 	// DelayMS is what a pull takes.
 	DelayMS int `json:"delay_ms"`
@@ -151,6 +154,12 @@ func obey(a *agent.Agent, line []byte) (content.Digest, error) {
 	switch c.Do {
 	case "hold":
 		return a.Hold(data), nil
+	case "cut":
+		a.Cut(c.Digest, c.Size)
+		return c.Digest, nil
+	case "lie":
+		a.Lie(c.Digest, data)
+		return c.Digest, nil
 	case "offer":
 		return a.Offer(data, delay), nil
 	case "lack":
@@ -163,7 +172,7 @@ func obey(a *agent.Agent, line []byte) (content.Digest, error) {
 	case "find":
 		return c.Digest, a.Find(c.Digest)
 	}
-	return "", errors.New("want hold, offer, lack, answer or find")
+	return "", errors.New("want hold, cut, lie, offer, lack, answer or find")
 }
 
 // pseudorandom is content that cannot be compressed and is the same each time:

@@ -30,6 +30,8 @@ type Options struct {
 	// ID is the node id, Members are those of its view.
 	ID      string
 	Members []string
+	// Zone is told to others.
+	Zone string
 	// MembersFolder is where it announces itself and takes its view from, instead
 	// of Members; empty: nowhere.
 	MembersFolder string
@@ -64,6 +66,7 @@ type Agent struct {
 type object struct {
 	data      []byte
 	isHeld    bool
+	cutAt     int           // where transfers break off; 0: nowhere
 	delay     time.Duration // what a pull takes
 	failure   wire.FailureClass
 	startedAt time.Time // of the running pull; zero: none
@@ -99,7 +102,7 @@ func Start(o Options) (*Agent, error) {
 	a.server = newTransferServer(a)
 	a.work.Go(func() { _ = a.server.Serve(a.listener) })
 	if o.MembersFolder != "" {
-		if err := a.shareMembers(o.MembersFolder); err != nil {
+		if err := a.shareMembers(o.MembersFolder, o.Zone); err != nil {
 			a.Close()
 			return nil, err
 		}
@@ -126,6 +129,21 @@ func (a *Agent) Hold(data []byte) content.Digest {
 	return digest
 }
 
+// Lie announces an object, and serves other bytes for it.
+func (a *Agent) Lie(digest content.Digest, data []byte) {
+	a.put(digest, &object{data: data, isHeld: true})
+	a.announce(digest)
+}
+
+// Cut makes transfers of an object break off behind so many bytes.
+func (a *Agent) Cut(digest content.Digest, at int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if o := a.objects[digest]; o != nil {
+		o.cutAt = at
+	}
+}
+
 // Offer is an object that the agent can pull, which takes this long.
 func (a *Agent) Offer(data []byte, delay time.Duration) content.Digest {
 	digest := content.DigestOf(data)
@@ -144,15 +162,16 @@ func (a *Agent) put(digest content.Digest, o *object) {
 	a.objects[digest] = o
 }
 
-// held is the content of an object; false when the agent does not have it.
-func (a *Agent) held(digest content.Digest) ([]byte, bool) {
+// held is the content of an object, and where transfers of it break off; false
+// when the agent does not have it.
+func (a *Agent) held(digest content.Digest) (data []byte, cutAt int, isHeld bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o := a.objects[digest]
 	if o == nil || !o.isHeld {
-		return nil, false
+		return nil, 0, false
 	}
-	return o.data, true
+	return o.data, o.cutAt, true
 }
 
 // announce tells the table of providers until that has worked once. It needs

@@ -28,8 +28,8 @@ type entry struct {
 }
 
 // shareMembers announces the agent in the folder and takes its view from there.
-func (a *Agent) shareMembers(folder string) error {
-	own := entry{ID: a.id, Addr: a.TransferAddress(), PeerID: a.ID().String(), P2PAddrs: a.Addresses(), Ready: true}
+func (a *Agent) shareMembers(folder, zone string) error {
+	own := entry{ID: a.id, Zone: zone, Addr: a.TransferAddress(), PeerID: a.ID().String(), P2PAddrs: a.Addresses(), Ready: true}
 	if err := announce(folder, own); err != nil {
 		return err
 	}

@@ -31,6 +31,9 @@ type counted struct {
 	bytes  int
 }
 
+// Unwrap lets answers be flushed.
+func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
 func (c *counted) WriteHeader(status int) {
 	c.status = status
 	c.ResponseWriter.WriteHeader(status)
@@ -44,12 +47,15 @@ func (c *counted) Write(data []byte) (int, error) {
 
 func (a *Agent) serveTransfer(w http.ResponseWriter, r *http.Request) {
 	answer := &counted{ResponseWriter: w, status: http.StatusOK}
+	ranged := r.Header.Get("Range")
+	defer func() {
+		a.observe("transfer", map[string]any{
+			"method": r.Method, "path": r.URL.Path, "http": r.ProtoMajor, "range": ranged,
+			"mirrored": r.Header.Get("Gantry-Mirrored"), "node": r.Header.Get("Gantry-Node"),
+			"partial": r.Header.Get("Gantry-Accept-Partial"), "status": answer.status, "bytes": answer.bytes,
+		})
+	}()
 	a.answerTransfer(answer, r)
-	a.observe("transfer", map[string]any{
-		"method": r.Method, "path": r.URL.Path, "http": r.ProtoMajor, "range": r.Header.Get("Range"),
-		"mirrored": r.Header.Get("Gantry-Mirrored"), "node": r.Header.Get("Gantry-Node"),
-		"partial": r.Header.Get("Gantry-Accept-Partial"), "status": answer.status, "bytes": answer.bytes,
-	})
 }
 
 // answerTransfer goes through the steps of section 14.2. What is only being
@@ -80,7 +86,7 @@ func (a *Agent) answerTransfer(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "invalid digest", http.StatusBadRequest)
 		return
 	}
-	data, isHeld := a.held(digest)
+	data, cutAt, isHeld := a.held(digest)
 	if !isHeld {
 		http.NotFound(w, r)
 		return
@@ -92,7 +98,25 @@ func (a *Agent) answerTransfer(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasPrefix(asked, "bytes=") || strings.Contains(asked, ",") || r.Method == http.MethodHead {
 		r.Header.Del("Range") // as if it were not there (section 13.11)
 	}
+	if cutAt > 0 {
+		w = &cut{ResponseWriter: w, left: cutAt}
+	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+}
+
+// cut breaks an answer off once so many bytes are sent.
+type cut struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *cut) Write(data []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(data[:min(len(data), c.left)])
+	if c.left -= n; c.left == 0 {
+		_ = http.NewResponseController(c.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	return n, err
 }
 
 // referenceOf is the last part of a path of the form of section 13.2.

@@ -17,7 +17,8 @@ export interface MixedPlan {
   /** Node ids of those of Go. */
   readonly nodes: readonly string[];
   readonly settings?: AgentSettings;
-  readonly flags?: readonly string[];
+  /** Of the Go nodes. */
+  readonly flags?: (id: string) => readonly string[];
 }
 
 /** Mirrors of Muster and nodes of Go that share a folder of members, before one origin. */
@@ -37,14 +38,14 @@ export class MixedFleet implements AsyncDisposable {
 
   /** Starts all; resolves when all of Muster are ready and see all. */
   static async start(plan: MixedPlan): Promise<MixedFleet> {
-    const { folder, program, flags = [], settings = {} } = plan;
+    const { folder, program, flags, settings = {} } = plan;
     const members = join(folder, 'members');
     await mkdir(members, { recursive: true });
     await using stack = new AsyncDisposableStack();
     const origin = stack.adopt(await OriginServer.start(), async (server) => await server.close());
     const nodes = new Map<string, GoServer>();
     for (const id of plan.nodes) {
-      const args = ['node', '-id', id, '-members-folder', members, ...flags];
+      const args = ['node', '-id', id, '-members-folder', members, ...(flags?.(id) ?? [])];
       nodes.set(id, stack.use(await GoServer.start(program, args)));
     }
     const mirrors = stack.use(
