@@ -1,7 +1,9 @@
 import type { CommandGroup } from '../cli/command.ts';
 import { adminToken, generate, show } from './keys.ts';
 import { psk } from './keys-psk.ts';
+import { mirror as doctorMirror } from './doctor-mirror.ts';
 import { run as runMirror } from './mirror-run.ts';
+import { status as mirrorStatus } from './mirror-status.ts';
 import { demo } from './node-demo.ts';
 import { run } from './node-run.ts';
 import { deregister } from './nodes-deregister.ts';
@@ -49,6 +51,11 @@ export const groups: readonly CommandGroup[] = [
   {
     name: 'mirror',
     summary: 'Run a mirror of container registries, which pulls once for a whole cluster.',
-    commands: [runMirror],
+    commands: [runMirror, mirrorStatus],
+  },
+  {
+    name: 'doctor',
+    summary: 'Find out what is wrong on this machine.',
+    commands: [doctorMirror],
   },
 ];

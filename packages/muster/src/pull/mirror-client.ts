@@ -49,7 +49,13 @@ export async function fetchObject(
     const failure = await download.attempt();
     if (failure === undefined) break;
     if (attempt === MAX_ATTEMPTS || !failure.mayRetry) throw failure.error;
-    await systemTimers.sleep(Math.min(MAX_PAUSE_MS, failure.retryAfterMs ?? pauseMs), signal);
+    const waitMs = Math.min(MAX_PAUSE_MS, failure.retryAfterMs ?? pauseMs);
+    try {
+      await systemTimers.sleep(waitMs, signal);
+    } catch {
+      // What went wrong says more than that the time is over.
+      throw failure.error;
+    }
     pauseMs *= 2;
   }
   return { ...download.result, ms: performance.now() - startedAt };
