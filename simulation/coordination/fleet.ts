@@ -51,6 +51,8 @@ export class Fleet {
   readonly world: World;
   readonly random: SimRandom;
   readonly hosts: readonly string[];
+  /** Timers of the whole fleet when it had come up. */
+  timersAtStart = 0;
   readonly #byHost = new Map<string, Host>();
   readonly #newsMs: readonly [number, number];
   readonly #ready = new Set<string>();
@@ -94,6 +96,7 @@ export class Fleet {
     await Promise.all(starts);
     await fleet.sim.runFor(120_000);
     fleet.sim.process('sampler').every(SAMPLE_MS, () => fleet.#sample());
+    fleet.timersAtStart = fleet.sim.pendingEvents;
     return fleet;
   }
 

@@ -27,6 +27,7 @@ import {
   ProviderOrder,
   PullPump,
   readManifest,
+  type Resolution,
   Suppressions,
   type Digest,
 } from '@muster/coordination';
@@ -76,6 +77,7 @@ export class SimAgent {
   readonly pump: PullPump;
   readonly server: CoordServer;
   readonly client: CoordClient;
+  readonly watched: ReturnType<typeof watchedCoordinators>;
   readonly coldStart: ColdStart;
   readonly sessions: FetchSessions;
   readonly heads: HeadLookup;
@@ -137,7 +139,7 @@ export class SimAgent {
       isFollowed: (digest) => this.sessions.isFollowed(digest),
       options,
     });
-    const pump = tampering.pump?.(this.pump.pump) ?? this.pump.pump;
+    const { pump } = this.pump;
     this.server = new CoordServer({
       streams: this.peers,
       store,
@@ -152,10 +154,10 @@ export class SimAgent {
       options: { maxStreams: options.coordMaxStreams, maxStreamsPerPeer: options.coordMaxStreamsPerPeer },
     });
     this.client = new CoordClient({ streams: this.peers, members, clock: process, timers: process, logger });
-    const watched = watchedCoordinators(this, tampering);
+    this.watched = watchedCoordinators(this);
     this.coldStart = new ColdStart({
       ...ports,
-      ...watched,
+      ...this.watched,
       members,
       discovery,
       store,
@@ -183,7 +185,8 @@ export class SimAgent {
           const run = { host, digest: request.digest, accepted: new Set<string>() };
           this.runs.set(request.digest, run);
           world.ledger.runs.push(run);
-          return this.coldStart.resolve(request);
+          const proceed = async (): Promise<Resolution> => this.coldStart.resolve(request);
+          return tampering.resolve === undefined ? proceed() : tampering.resolve(this, request, proceed);
         },
       },
       fallback,
@@ -280,6 +283,9 @@ export class SimAgent {
       ledger.happened(this.host, topic, payload as never);
     });
     events.on('origin.succeeded', ({ payload: { digest, kind } }) => {
+      if (world.tampering.leaksInFlight === true) {
+        sim.schedule(1_000, () => this.inflight.start(digest, kind, 0, this.process.now()), this.process);
+      }
       const repository = this.descriptors.get(digest)?.repository;
       if (kind === 'manifest' && repository !== undefined) {
         this.prefetch.offer({ registry: REGISTRY, repository, digest });

@@ -1,14 +1,12 @@
 import type { Coordinator, Digest, LocalCoordinator, PleasePullResult } from '@muster/coordination';
 import type { SimAgent } from './sim-agent.ts';
-import type { Tampering } from './tampering.ts';
 
 /** The ways of the cascade to pullers, with a note of every puller that accepts. */
-export function watchedCoordinators(
-  agent: SimAgent,
-  tampering: Tampering,
-): { readonly coordinator: Coordinator; readonly local: LocalCoordinator } {
-  const client: Coordinator = tampering.coordinator?.(agent.client) ?? agent.client;
-  const server: LocalCoordinator = tampering.local?.(agent.server) ?? agent.server;
+export function watchedCoordinators(agent: SimAgent): {
+  readonly coordinator: Coordinator;
+  readonly local: LocalCoordinator;
+} {
+  const { client, server } = agent;
   const note = (node: string, results: readonly PleasePullResult[]): readonly PleasePullResult[] => {
     for (const { digest, outcome } of results) {
       if (outcome === 'started' || outcome === 'already_pulling') accept(agent, digest, node);

@@ -57,7 +57,13 @@ export const S12F = scenario({
   play: async (play) => playTransferLies(play, { status: 404 }),
 });
 
-function coordLiars(id: string, title: string, lie: CoordLie): ReturnType<typeof scenario> {
+/**
+ * Pulls that never end are waited for; when both pullers that a run may accept were liars, each node goes through the gate of
+ * the last resort by itself, and its jitter is all that bounds them (coordination spec 12.1).
+ */
+const THROUGH_THE_GATE = 8;
+
+function coordLiars(id: string, title: string, lie: CoordLie, atMost = 3): ReturnType<typeof scenario> {
   return scenario({
     id,
     title,
@@ -71,15 +77,20 @@ function coordLiars(id: string, title: string, lie: CoordLie): ReturnType<typeof
       const wanted = image('app/one');
       pullEverywhere(wanted, 500);
       await served();
-      return { digests: digestsOf(wanted), origin: { reads: { atMost: 3 } } };
+      return { digests: digestsOf(wanted), origin: { reads: { atMost } } };
     },
   });
 }
 
 export const LIES = [
   coordLiars('L1', 'every tenth agent says it has everything, and answers 404', 'has-it'),
-  coordLiars('L2', 'every tenth agent says it pulls everything, for ever', 'pulls-for-ever'),
-  coordLiars('L3', 'every tenth agent says it pulls everything, with progress', 'growing'),
+  coordLiars(
+    'L2',
+    'every tenth agent says it pulls everything, for ever',
+    'pulls-for-ever',
+    THROUGH_THE_GATE,
+  ),
+  coordLiars('L3', 'every tenth agent says it pulls everything, with progress', 'growing', THROUGH_THE_GATE),
   coordLiars('L4', 'every tenth agent answers garbage', 'garbage'),
   coordLiars('L5', 'every tenth agent never answers', 'silent'),
 ] as const;
