@@ -118,8 +118,13 @@ export class Mirrors implements AsyncDisposable {
 
   /** All these machines copy at once. Returns what skopeo said where it failed. */
   async copy(reference: string, clients = this.clients): Promise<readonly string[]> {
-    const runs: readonly CopyRun[] = await Promise.all(clients.map((client) => client.copy(reference)));
+    const runs = await this.runs(reference, clients);
     return runs.filter(({ ok }) => !ok).map(({ text }) => text);
+  }
+
+  /** The same, with how it went on each. */
+  async runs(reference: string, clients: readonly Skopeo[]): Promise<readonly CopyRun[]> {
+    return await Promise.all(clients.map((client) => client.copy(reference)));
   }
 
   /** Objects of the image that a machine lacks or has wrong, of all machines. */
