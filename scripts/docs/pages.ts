@@ -193,6 +193,7 @@ export function settingsPage(groups: ReadonlyMap<string, Settings>): string {
     '# Settings',
     'A setting is given as a flag, as an environment variable, or as a key of the configuration file (`--config` or `MUSTER_CONFIG`; YAML or JSON; the key is the name of the flag, `_` and `-` mean the same, and so does upper case). A flag wins over the environment, the environment over the file. Of two variables the first wins.',
     'Nodes and indexers (*discovery*) also read `/etc/oc/discovery.json` and `./discovery.json`, the second over the first and both below `--config`; keys that are no settings are left out with a warning there.',
+    'Mirrors (*coordination*) read their keys in the form of the original: `mirror_listen` in the file, `GANTRY_MIRROR_LISTEN` in the environment. `upstream_registries` is a list of mappings with `name`, `endpoint`, and optionally `credentials_path` and `ns_alias`; keys that are no settings are errors.',
     ...sections,
   );
 }
@@ -233,20 +234,27 @@ interface RenderedMetric {
   readonly labels: Map<string, Set<string>>;
 }
 
-const OWN_METRIC = /^(pilot|muster|oc)_/;
+const OWN_METRIC = /^(pilot|muster|oc|p2p|gantry)_/;
 const MOST_LABEL_VALUES = 20;
 
 /** The reference of metrics, from their Prometheus text; what the runtime adds is named, not listed. */
-export function metricsPage(texts: { readonly registry: string; readonly discovery: string }): string {
+export function metricsPage(texts: {
+  readonly registry: string;
+  readonly discovery: string;
+  readonly coordination: string;
+}): string {
   return page(
     '# Metrics',
-    'Prometheus text 0.0.4 at `/metrics`, for callers on the machine itself. Beside the metrics here are the figures of the process (`process_…`, `nodejs_…`): memory, collections, event-loop lag, file descriptors.',
+    'Prometheus text 0.0.4 at `/metrics`, of registries and discovery for callers on the machine itself. Beside the metrics here are the figures of the process (`process_…`, `nodejs_…`): memory, collections, event-loop lag, file descriptors.',
     '## Registry',
     'At the HTTP interface. Names that begin with `pilot_` are those of the original server; `muster_` are ours.',
     metricsTable(texts.registry),
     '## Nodes and indexers',
     'At the status endpoint. The gauges of an indexer are 0 on a process that is none.',
     metricsTable(texts.discovery),
+    '## Mirrors',
+    'At the address for monitoring (`metrics_listen`). The names are those of the original agents, so that their dashboards go on working.',
+    metricsTable(texts.coordination),
     '## Labels',
     'Labels have declared values; what strangers send is counted under `unknown` or `other`. A metric with a label whose values are not declared (`network`) shows at most 10,000 series, one by `peer` at most 200 indexers.',
   );

@@ -3,6 +3,7 @@ import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type ErrorFamily, EventBus, MetricsRegistry, type Settings } from '@muster/core';
+import { CoordinationMetrics } from '@muster/coordination';
 import { declareDiscoveryMetrics, type MetricsSources, STATUS_ROUTES } from '@muster/discovery/host';
 import { legacyOperations, operations, Registry } from '@muster/registry';
 import { root } from '../packages.ts';
@@ -32,7 +33,11 @@ export async function referencePages(): Promise<Readonly<Record<string, string>>
     'registry-protocol.md': protocolPage(operations, legacyOperations),
     'errors.md': errorsPage(families),
     'settings.md': settingsPage(settings),
-    'metrics.md': metricsPage({ registry: metrics, discovery: await discoveryMetrics() }),
+    'metrics.md': metricsPage({
+      registry: metrics,
+      discovery: await discoveryMetrics(),
+      coordination: await coordinationMetrics(),
+    }),
     'http.md': httpPage(openApi),
     'discovery-status.md': statusPage(STATUS_ROUTES),
   };
@@ -103,6 +108,12 @@ async function discoveryMetrics(): Promise<string> {
       ],
     },
   });
+  return await metrics.render();
+}
+
+async function coordinationMetrics(): Promise<string> {
+  const metrics = new MetricsRegistry();
+  void new CoordinationMetrics(metrics, new EventBus({ onListenerError: () => {} }));
   return await metrics.render();
 }
 

@@ -6,7 +6,7 @@ import { isLoopback } from '../mirror/loopback.ts';
 import type { RegistryConfig } from '../origin/registry-table.ts';
 import type { CoordinationSettings } from '../settings.ts';
 import type { FailureClass } from '../types.ts';
-import { type coordinationSettings, WITHOUT_EFFECT } from './coordination-keys.ts';
+import { type coordinationSettings, WITHOUT_EFFECT } from './coordination-settings.ts';
 
 export type MembersSource = 'kubernetes' | 'file' | 'registry' | 'single';
 

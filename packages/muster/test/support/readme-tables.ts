@@ -1,5 +1,8 @@
 import { describeFlags, EXIT_CODES, type Settings } from '@muster/core';
+import { coordinationSettings } from '@muster/coordination/config';
 import { discoverySettings } from '@muster/discovery/config';
+import { pullSettings } from '../../src/settings/pull-settings.ts';
+import { doctorMirrorSettings } from '../../src/settings/mirror-status-settings.ts';
 import { demoSettings } from '../../src/settings/demo-settings.ts';
 import { statusSettings } from '../../src/settings/status-settings.ts';
 import { registrationSettings } from '../../src/settings/client-settings.ts';
@@ -43,5 +46,8 @@ export const README_TABLES: Readonly<Record<string, string>> = {
   '<!-- settings: discoverySettings -->': settingsTable(discoverySettings),
   '<!-- settings: demoSettings -->': settingsTable(demoSettings),
   '<!-- settings: statusSettings -->': settingsTable(statusSettings),
+  '<!-- settings: coordinationSettings -->': settingsTable(coordinationSettings),
+  '<!-- settings: pullSettings -->': settingsTable(pullSettings),
+  '<!-- settings: doctorMirrorSettings -->': settingsTable(doctorMirrorSettings),
   '<!-- exit codes -->': exitCodesTable(),
 };
