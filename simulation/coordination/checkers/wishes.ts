@@ -19,8 +19,10 @@ export function checkWishes(fleet: Fleet, report: Report, mayFail: ReadonlySet<D
   }
   const times = wishes.flatMap(({ outcome }) => (outcome?.kind === 'got' ? [outcome.ms] : []));
   report.figure('objects had', times.length, 'objects');
-  report.figure('time of an object, p50', quantile(times, 0.5), 'ms');
-  report.figure('time of an object, p99', quantile(times, 0.99), 'ms');
+  if (times.length > 0) {
+    report.figure('time of an object, p50', quantile(times, 0.5), 'ms');
+    report.figure('time of an object, p99', quantile(times, 0.99), 'ms');
+  }
   const refused = wishes.reduce((sum, { codes }) => sum + codes.length, 0);
   report.figure('refused requests', refused, 'requests');
   if (refused > 0) report.note(`refusals: ${tally(wishes.flatMap(({ codes }) => codes))}`);
