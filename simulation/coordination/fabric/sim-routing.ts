@@ -3,7 +3,7 @@
  * publisher reached, is found when its announcement has ended, and stays when its publisher has lost the object or died.
  */
 
-import { routingTableTarget } from '@muster/coordination';
+import { type Digest, routingTableTarget } from '@muster/coordination';
 import { type ContentRouting, MusterError, type PeerTarget, type WaitLimit } from '@muster/core';
 import type { SimRandom } from '../../kernel/index.ts';
 import type { SimNetwork } from '../../network/index.ts';
@@ -89,6 +89,11 @@ export class SimRouting {
       .shuffled(found)
       .slice(0, K)
       .map((record) => ({ id: this.#book.peerOf(record.host), addresses: [addressOf(record.host)] }));
+  }
+
+  /** The hosts whose records for the object can be found from there. */
+  holders(digest: Digest, host: string): readonly string[] {
+    return this.find(digest.slice('sha256:'.length), host).flatMap(({ id }) => this.#book.hostOf(id) ?? []);
   }
 
   #answers(host: string, keeper: string): boolean {

@@ -3,7 +3,7 @@ import { LIES, S12, S12C, S12D, S12E, S12F } from './liars.ts';
 import { S10, S11, S11B, S12B, S9 } from './origins.ts';
 import { S6, S7, S8 } from './pullers.ts';
 import type { Scenario } from './result.ts';
-import { LOSS, S13, S14, S14B, S15, S16, S17, S18 } from './views.ts';
+import { LOSS, S13, S14, S14B, S15, S16, S17, S18, S22 } from './views.ts';
 
 /** All of them, in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -33,6 +33,7 @@ export const SCENARIOS: readonly Scenario[] = [
   S17,
   S18,
   S21,
+  S22,
   S23,
   LOSS,
   ...LIES,
@@ -43,7 +44,6 @@ export const ELSEWHERE: readonly (readonly [string, string])[] = [
   ['S1', 'the benchmark, whose baseline it is'],
   ['S19', 'the tests of the coordination server'],
   ['S20', 'the tests of the listeners'],
-  ['S22', 'the tests of the advertiser'],
   ['S24', 'the vectors of the wire'],
 ];
 

@@ -118,6 +118,37 @@ export const S18 = scenario({
   },
 });
 
+/** S22: announcements are renewed. */
+export const S22 = scenario({
+  id: 'S22',
+  title:
+    'two days and two hours without a restart: providers are still found, and a new disk is filled from them',
+  isQuick: false,
+  agents: [5, 5],
+  play: async ({ fleet, image, pullEverywhere, served, report }) => {
+    const wanted = image('app/one');
+    pullEverywhere(wanted);
+    await served();
+    let lost = 0;
+    for (let hours = 0; hours < 50; hours += 5) {
+      await fleet.sim.runFor(5 * 3_600_000);
+      for (const host of fleet.hosts) {
+        for (const digest of digestsOf(wanted)) {
+          if (fleet.world.routing.holders(digest, host).length < fleet.hosts.length) lost += 1;
+        }
+      }
+    }
+    report.figure('lookups that did not find all providers', lost, 'lookups', { atMost: 0 });
+    const [host = ''] = fleet.hosts;
+    fleet.kill(host);
+    await fleet.sim.runFor(1_000);
+    await Promise.all([fleet.restart(host, { isEmpty: true }), fleet.sim.runFor(60_000)]);
+    pullEverywhere(wanted);
+    await served();
+    return { digests: digestsOf(wanted), origin: { copies: { atMost: 1.005 } } };
+  },
+});
+
 /** A bad network. */
 export const LOSS = scenario({
   id: 'loss',
