@@ -13,6 +13,7 @@ import {
   DHT_PROTOCOL,
   type DhtNamespace,
   discoveryErrors,
+  type GetOptions,
   type PeerId,
 } from '@muster/discovery';
 import { hash32 } from '../kernel/index.ts';
@@ -130,19 +131,24 @@ export class SimDht implements Dht {
     await this.#passOrFail(ms, { ...deadline, timeoutMs: deadline.timeoutMs - lookup.ms });
   }
 
-  async get(key: string, deadline: Deadline): Promise<Uint8Array | undefined> {
+  async get(key: string, options: GetOptions): Promise<Uint8Array | undefined> {
     if (this.#mode === undefined) throw failed('the DHT is not started');
-    const lookup = this.#lookup(hash32(key));
+    const isEnough = (value: Uint8Array): boolean =>
+      options.isEnough !== undefined && this.#isValid(key, value) && options.isEnough(value);
     const own = this.#values.get(key);
-    if (lookup.answers.length === 0 && own === undefined) throw failed('nobody could be asked');
+    if (own !== undefined && isEnough(own)) return own;
     const found = own === undefined ? [] : [own];
-    for (const { server, ms } of lookup.answers) {
-      const value = ms <= deadline.timeoutMs ? server.dht.#valueFor(key) : undefined;
-      if (value === undefined) continue;
+    const lookup = this.#lookup(hash32(key), ({ server, ms }) => {
+      const value = server.dht.#valueFor(key);
+      if (value === undefined) return false;
+      server.counters.of(DHT_PROTOCOL).bytesOut += value.length;
       this.#overlay.counters.of(DHT_PROTOCOL).bytesIn += value.length;
+      if (ms > options.timeoutMs) return false;
       found.push(value);
-    }
-    await this.#pass(Math.min(lookup.ms, deadline.timeoutMs), deadline);
+      return isEnough(value);
+    });
+    if (lookup.answers.length === 0 && own === undefined) throw failed('nobody could be asked');
+    await this.#pass(Math.min(lookup.ms, options.timeoutMs), options);
     this.#meet(lookup);
     return this.#best(key, found);
   }
@@ -166,22 +172,17 @@ export class SimDht implements Dht {
     options: Deadline & { readonly count: number },
   ): Promise<readonly AddrInfo[]> {
     if (this.#mode === undefined) throw failed('the DHT is not started');
-    const lookup = this.#lookup(hash32(cid));
     const found = new Map<PeerId, AddrInfo>();
     for (const info of this.#providersOf(cid)) found.set(info.ID, info);
-    let ms = lookup.ms;
-    for (const answer of lookup.answers) {
-      if (answer.ms > options.timeoutMs) break;
-      for (const info of answer.server.dht.#providersOf(cid)) {
-        this.#overlay.counters.of(DHT_PROTOCOL).bytesIn += PEER_BYTES;
-        found.set(info.ID, info);
-      }
-      if (found.size > options.count) {
-        ({ ms } = answer);
-        break;
-      }
-    }
-    await this.#pass(Math.min(ms, options.timeoutMs), options);
+    const lookup = this.#lookup(hash32(cid), ({ server, ms }) => {
+      const providers = server.dht.#providersOf(cid);
+      server.counters.of(DHT_PROTOCOL).bytesOut += PEER_BYTES * providers.length;
+      this.#overlay.counters.of(DHT_PROTOCOL).bytesIn += PEER_BYTES * providers.length;
+      if (ms > options.timeoutMs) return false;
+      for (const info of providers) found.set(info.ID, info);
+      return found.size > options.count;
+    });
+    await this.#pass(Math.min(lookup.ms, options.timeoutMs), options);
     this.#meet(lookup);
     found.delete(this.#overlay.self);
     return [...found.values()].slice(0, options.count);
@@ -191,23 +192,28 @@ export class SimDht implements Dht {
     if (this.#mode === undefined) throw failed('the DHT is not started');
     const known = this.#addressesOf(peer);
     if (known !== undefined) return known;
-    const lookup = this.#lookup(hash32(peer));
-    const found = lookup.answers.find(({ server }) => server.dht.#addressesOf(peer) !== undefined);
-    await this.#pass(Math.min(found?.ms ?? lookup.ms, deadline.timeoutMs), deadline);
+    let found: AddrInfo | undefined;
+    const lookup = this.#lookup(hash32(peer), ({ server, ms }) => {
+      if (ms <= deadline.timeoutMs) found ??= server.dht.#addressesOf(peer);
+      return found !== undefined;
+    });
+    await this.#pass(Math.min(lookup.ms, deadline.timeoutMs), deadline);
     this.#meet(lookup);
-    return found === undefined || found.ms > deadline.timeoutMs
-      ? undefined
-      : found.server.dht.#addressesOf(peer);
+    return found;
   }
 
-  /** The walk, charged to the counters of both sides. */
-  #lookup(target: number): Lookup {
+  /**
+   * The walk, charged to the counters of both sides. It ends with the first answer that `isEnough`; those who were asked
+   * at the same time have answered, too.
+   */
+  #lookup(target: number, isEnough: (answer: Answered) => boolean = () => false): Lookup {
     const { network } = this.#overlay;
     const shortlist = new Map(this.#nearest(target).map((server) => [server.self, server]));
     const asked = new Set<PeerId>();
     const answers: Answered[] = [];
     let ms = 0;
-    for (;;) {
+    let satisfiedMs: number | undefined;
+    while (satisfiedMs === undefined) {
       const nearest = nearestOf(shortlist.values(), target);
       const next = nearest.filter(({ self }) => !asked.has(self)).slice(0, ALPHA);
       if (next.length === 0) break;
@@ -221,12 +227,14 @@ export class SimDht implements Dht {
           round = Math.max(round, this.#costOfSilence(server));
           continue;
         }
-        answers.push({ server, ms: ms + roundTrip });
+        const answer = { server, ms: ms + roundTrip };
+        answers.push(answer);
+        if (isEnough(answer)) satisfiedMs = Math.min(satisfiedMs ?? Infinity, answer.ms);
         round = Math.max(round, roundTrip);
         for (const closer of server.dht.#nearest(target))
           if (closer !== this.#overlay && !asked.has(closer.self)) shortlist.set(closer.self, closer);
       }
-      ms += round;
+      ms = satisfiedMs ?? ms + round;
     }
     network.sim.trace.note(network.sim.now, this.#overlay.self, 'lookup', target, answers.length, ms);
     return { answers, closest: nearestOf(shortlist.values(), target), ms };

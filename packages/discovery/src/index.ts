@@ -11,6 +11,7 @@ export type {
   Dht,
   DhtNamespace,
   FrameStream,
+  GetOptions,
   Gossip,
   GossipMessage,
   GossipVerdict,

@@ -99,6 +99,27 @@ test('a lookup costs messages as the logarithm of the servers', async () => {
   expect(large).toBeLessThan(2 * small);
 });
 
+test('a get that is satisfied asks no further round; what is not enough is compared as ever', async () => {
+  const { sim, node } = await joined(40, 2);
+  void node(40).dht.put('/node/a', bytes('v1'), LIMIT);
+  await sim.runFor(10_000);
+  const { counters, dht } = node(41);
+  const asked = async (wanted: string): Promise<readonly [string | undefined, number]> => {
+    const before = counters.of('oc/kad/1.0.0').streamsOpened;
+    const got = outcomeOf(dht.get('/node/a', { ...LIMIT, isEnough: (value) => text(value) === wanted }));
+    await sim.runFor(10_000);
+    return [text(got.value), counters.of('oc/kad/1.0.0').streamsOpened - before];
+  };
+  const [satisfied, few] = await asked('v1');
+  expect(satisfied).toBe('v1');
+  expect(few).toBeLessThanOrEqual(3);
+  void node(3).dht.put('/node/a', bytes('v2'), LIMIT);
+  await sim.runFor(10_000);
+  const [best, many] = await asked('v1');
+  expect(best).toBe('v2');
+  expect(many).toBeGreaterThanOrEqual(20);
+});
+
 test('a lying server forgets what it is given', async () => {
   const { sim, node } = await joined(3, 1);
   for (let i = 0; i < 3; i++) node(i).dht.lie = { stores: false };

@@ -7,6 +7,7 @@
  */
 
 import type { DiscoveryContext } from '../context.ts';
+import type { GetOptions } from '../overlay/overlay.ts';
 import type { RecordDirectory, VerifiedRecord } from '../parts.ts';
 import { dhtRules } from '../records/dht-rules.ts';
 import { verifyIndexerRecord } from '../records/indexer-record.ts';
@@ -14,6 +15,7 @@ import { verifyPeerRecord } from '../records/peer-record.ts';
 import { INDEXERS_CID } from '../records/provider-key.ts';
 import { usableAddresses } from '../wire/addresses.ts';
 import type { AddrInfo, IndexerRecord, PeerId, PeerRecord } from '../wire/messages.ts';
+import { parseTime } from '../wire/time.ts';
 import { putValue } from './dht-put.ts';
 
 export interface DhtDirectoryParts {
@@ -23,7 +25,7 @@ export interface DhtDirectoryParts {
   readonly isAvoided: (peer: PeerId) => boolean;
 }
 
-/** Indexer records that are kept for a moment, since selection asks for those that ranking has just read. */
+/** Indexer records that are kept. */
 const MAX_RECENT = 256;
 
 interface Recent {
@@ -35,7 +37,9 @@ export class DhtDirectory implements RecordDirectory {
   readonly #context: DiscoveryContext;
   readonly #parts: DhtDirectoryParts;
   readonly #createdAt: number;
+  /** The one that was read first comes first. */
   readonly #recent = new Map<PeerId, Recent>();
+  readonly #reading = new Map<PeerId, Promise<IndexerRecord | undefined>>();
   #joining: Promise<void> | undefined;
 
   /** Registers the rules of all namespaces, so that no DHT of this package runs without them (DEF-98). */
@@ -71,20 +75,16 @@ export class DhtDirectory implements RecordDirectory {
   }
 
   async indexerRecord(peer: PeerId, timeoutMs: number): Promise<IndexerRecord | undefined> {
-    const { clock, constants, crypto } = this.#context;
     const recent = this.#recent.get(peer);
-    if (recent !== undefined && recent.until > clock.monotonic()) return recent.record;
+    if (recent !== undefined && recent.until > this.#context.clock.monotonic()) return recent.record;
     this.#recent.delete(peer);
-    const value = await this.#get(`/indexer/${peer}`, timeoutMs);
-    if (value === undefined) return undefined;
-    const result = verifyIndexerRecord(value, { crypto, now: clock.now(), constants });
-    if (!result.ok) return undefined;
-    const { record } = result.verified;
-    if (record.peer_id !== peer) return undefined;
-    const oldest = this.#recent.keys().next().value;
-    if (this.#recent.size >= MAX_RECENT && oldest !== undefined) this.#recent.delete(oldest);
-    this.#recent.set(peer, { record, until: clock.monotonic() + constants.gateNegativeMs });
-    return record;
+    // Who comes while it is being read waits for the same answer, within the bound of who came first.
+    let reading = this.#reading.get(peer);
+    if (reading === undefined) {
+      reading = this.#readIndexerRecord(peer, timeoutMs).finally(() => void this.#reading.delete(peer));
+      this.#reading.set(peer, reading);
+    }
+    return await reading;
   }
 
   async discover(count: number, skip: (peer: PeerId) => boolean): Promise<readonly AddrInfo[]> {
@@ -146,13 +146,47 @@ export class DhtDirectory implements RecordDirectory {
     }
   }
 
-  async #get(key: string, timeoutMs: number): Promise<unknown> {
+  /**
+   * Any holder's copy will do that was made within the last period of publishing, and it is kept until a newer one can
+   * exist: all twenty holders would each send a list of all nodes, at every check by every node.
+   */
+  async #readIndexerRecord(peer: PeerId, timeoutMs: number): Promise<IndexerRecord | undefined> {
+    const { clock, constants, crypto } = this.#context;
+    const value = await this.#get(`/indexer/${peer}`, timeoutMs, (bytes) => this.#isCurrent(bytes));
+    if (value === undefined) return undefined;
+    const now = clock.now();
+    const result = verifyIndexerRecord(value, { crypto, now, constants });
+    if (!result.ok) return undefined;
+    const { record, expiresAt } = result.verified;
+    if (record.peer_id !== peer) return undefined;
+    const nextAt = expiresAt - constants.indexerRecordTtlMs + constants.indexerRecordPeriodMs;
+    // An old one is kept for a moment all the same, since selection asks for those that ranking has just read.
+    const keepMs = Math.min(
+      Math.max(nextAt - now, constants.gateNegativeMs),
+      constants.indexerRecordPeriodMs,
+      expiresAt - now,
+    );
+    const oldest = this.#recent.keys().next().value;
+    if (this.#recent.size >= MAX_RECENT && oldest !== undefined) this.#recent.delete(oldest);
+    this.#recent.set(peer, { record, until: clock.monotonic() + keepMs });
+    return record;
+  }
+
+  /** Whether a newer record than this valid one can hardly be found: it was made in the last period, or is being replaced. */
+  #isCurrent(bytes: Uint8Array): boolean {
+    const { clock, constants } = this.#context;
+    const { expires_at } = JSON.parse(new TextDecoder().decode(bytes)) as IndexerRecord;
+    const madeAt = (parseTime(expires_at) ?? -Infinity) - constants.indexerRecordTtlMs;
+    return clock.now() - madeAt <= constants.indexerRecordPeriodMs + constants.dhtPutMs;
+  }
+
+  async #get(key: string, timeoutMs: number, isEnough?: GetOptions['isEnough']): Promise<unknown> {
     const { clock, events, logger, overlay, signal } = this.#context;
     if (!overlay.dht.isStarted) return undefined;
     const startedAt = clock.monotonic();
     let value: unknown;
     try {
-      const bytes = await overlay.dht.get(key, { timeoutMs, signal });
+      const bytes = await overlay.dht.get(key, { timeoutMs, signal, ...(isEnough && { isEnough }) });
       if (bytes !== undefined) value = JSON.parse(new TextDecoder().decode(bytes));
     } catch (error) {
       logger.debug({ key, error }, 'DHT get failed');

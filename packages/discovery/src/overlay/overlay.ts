@@ -85,6 +85,15 @@ export interface DhtNamespace {
   select(key: string, values: readonly Uint8Array[]): number;
 }
 
+/** Bound of a get, and when it has asked enough members. */
+export interface GetOptions extends Deadline {
+  /**
+   * Whether this valid value will do, so that nobody else has to be asked: for values that prove themselves and are too
+   * young to be outdated. Without, all who are to keep the value are asked. Must not throw.
+   */
+  readonly isEnough?: (value: Uint8Array) => boolean;
+}
+
 /** The Kademlia value store and provider index. Keys are texts such as `/node/<did>`. */
 export interface Dht {
   /** Registers the rules of `/<name>/…`; before `start`. Keys of other namespaces are refused. */
@@ -99,8 +108,8 @@ export interface Dht {
   bootstrap(peers: readonly AddrInfo[], deadline: Deadline): Promise<void>;
   /** Stores a valid value. Rejects DHT_FAILED. */
   put(key: string, value: Uint8Array, deadline: Deadline): Promise<void>;
-  /** The best valid value, or undefined. Rejects DHT_FAILED only when nobody could be asked. */
-  get(key: string, deadline: Deadline): Promise<Uint8Array | undefined>;
+  /** The best valid value of those that were seen, or undefined. Rejects DHT_FAILED only when nobody could be asked. */
+  get(key: string, options: GetOptions): Promise<Uint8Array | undefined>;
   /** Announces that this peer provides the CID (text form). Rejects DHT_FAILED. */
   provide(cid: string, deadline: Deadline): Promise<void>;
   /** Up to `count` providers, without self; addresses may be empty. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DhtDirectory } from '../../src/dht/dht-directory.ts';
 import { IndexerRecordPublisher } from '../../src/dht/indexer-record-publisher.ts';
 import { LiveNodeTable } from '../../src/indexer/node-table.ts';
+import { buildIndexerRecord } from '../../src/records/indexer-record.ts';
 import { peerRecordMessage } from '../../src/records/peer-record.ts';
 import { INDEXERS_CID } from '../../src/records/provider-key.ts';
 import type { AddrInfo, PeerId } from '../../src/wire/messages.ts';
@@ -143,6 +144,102 @@ describe('records in the DHT', () => {
     expect(await directory.discover(5, () => false)).toEqual([]);
     await directory.refresh();
     expect(member.overlay.dht.isStarted).toBe(false);
+  });
+});
+
+describe('records of indexers', () => {
+  /** Puts a record of `publisher` that was made so long ago, and says so with its number of nodes. */
+  function putRecord(fleet: TestFleet, publisher: Member, ageMs: number, nodes: number): void {
+    const { clock, constants, crypto, overlay, random, self } = publisher;
+    const record = buildIndexerRecord(
+      {
+        multiaddrs: overlay.addresses().map((address) => `${address}/p2p/${self}`),
+        capacity: 100,
+        fillRate: nodes / 100,
+        nodes: Array.from({ length: nodes }, (_, index) => testPeer(50 + index)),
+        bornAt: 0,
+        expiresAt: clock.now() - ageMs + constants.indexerRecordTtlMs,
+        maxPeers: 2_000,
+        random,
+      },
+      crypto,
+    );
+    fleet.network.store.putRaw(`/indexer/${self}`, bytesOf(record));
+  }
+
+  function countGets(member: Member): () => number {
+    const { dht } = member.overlay;
+    const get = dht.get.bind(dht);
+    let gets = 0;
+    dht.get = async (key, options) => {
+      gets += 1;
+      return await get(key, options);
+    };
+    return () => gets;
+  }
+
+  it('any copy of the last period is enough; of older ones the newest is taken', async () => {
+    const { fleet, first, second, directory } = await setUp();
+    const { indexerRecordPeriodMs, dhtPutMs } = first.constants;
+    putRecord(fleet, second, indexerRecordPeriodMs + dhtPutMs, 1);
+    putRecord(fleet, second, 10_000, 2);
+    expect((await directory.indexerRecord(second.self, 1_000))?.peer_count).toBe(1);
+    // The first of them has grown too old to be enough, and so has what was remembered.
+    fleet.clock.advance(first.constants.gateNegativeMs);
+    expect((await directory.indexerRecord(second.self, 1_000))?.peer_count).toBe(2);
+  });
+
+  it('a copy of another indexer, or one that nobody signed, is never enough', async () => {
+    const { fleet, first, second, directory } = await setUp();
+    const key = `/indexer/${second.self}`;
+    putRecord(fleet, first, 0, 1);
+    const foreign = fleet.network.store.values.get(`/indexer/${first.self}`)?.[0] as Uint8Array;
+    fleet.network.store.putRaw(key, foreign);
+    const text = new TextDecoder().decode(foreign);
+    fleet.network.store.putRaw(key, new TextEncoder().encode(text.replaceAll(first.self, second.self)));
+    putRecord(fleet, second, 20_000, 3);
+    expect((await directory.indexerRecord(second.self, 1_000))?.peer_count).toBe(3);
+  });
+
+  it('a record is kept until a newer one can exist, and not beyond', async () => {
+    const { fleet, first, second, directory } = await setUp();
+    const gets = countGets(first);
+    putRecord(fleet, second, 20_000, 1);
+    await directory.indexerRecord(second.self, 1_000);
+    putRecord(fleet, second, 0, 2);
+    fleet.clock.advance(39_000);
+    expect((await directory.indexerRecord(second.self, 1_000))?.peer_count).toBe(1);
+    expect(gets()).toBe(1);
+    fleet.clock.advance(12_000);
+    expect((await directory.indexerRecord(second.self, 1_000))?.peer_count).toBe(2);
+    expect(gets()).toBe(2);
+  });
+
+  it('a record that claims to live for longer is kept for a period all the same, and none beyond its expiry', async () => {
+    const { fleet, first, second, directory } = await setUp();
+    const gets = countGets(first);
+    putRecord(fleet, second, -400_000, 1);
+    await directory.indexerRecord(second.self, 1_000);
+    fleet.clock.advance(60_000);
+    await directory.indexerRecord(second.self, 1_000);
+    expect(gets()).toBe(2);
+    putRecord(fleet, first, 178_000, 1);
+    expect(await directory.indexerRecord(first.self, 1_000)).toBeDefined();
+    fleet.clock.advance(3_000);
+    expect(await directory.indexerRecord(first.self, 1_000)).toBeUndefined();
+  });
+
+  it('those who ask at the same time share one lookup, and one that failed is not remembered', async () => {
+    const { fleet, first, second, directory } = await setUp();
+    const gets = countGets(first);
+    expect(await directory.indexerRecord(second.self, 1_000)).toBeUndefined();
+    putRecord(fleet, second, 0, 4);
+    const both = await Promise.all([
+      directory.indexerRecord(second.self, 1_000),
+      directory.indexerRecord(second.self, 1_000),
+    ]);
+    expect(both.map((record) => record?.peer_count)).toEqual([4, 4]);
+    expect(gets()).toBe(2);
   });
 });
 

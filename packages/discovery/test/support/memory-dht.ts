@@ -1,5 +1,5 @@
 import { discoveryErrors } from '../../src/errors.ts';
-import type { Dht, DhtNamespace } from '../../src/overlay/overlay.ts';
+import type { Dht, DhtNamespace, GetOptions } from '../../src/overlay/overlay.ts';
 import type { AddrInfo, PeerId } from '../../src/wire/messages.ts';
 import type { MemoryNetwork } from './memory-overlay.ts';
 
@@ -61,10 +61,12 @@ export class MemoryDht implements Dht {
     this.#network.store.putRaw(key, value);
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
+  async get(key: string, { isEnough }: GetOptions): Promise<Uint8Array | undefined> {
     await this.#ask();
     const rules = this.#rulesOf(key);
     const valid = (this.#network.store.values.get(key) ?? []).filter((value) => rules.validate(key, value));
+    const enough = valid.findIndex((value) => isEnough?.(value) === true);
+    if (enough >= 0) valid.length = enough + 1;
     return valid.length === 0 ? undefined : valid[rules.select(key, valid)];
   }
 

@@ -15,7 +15,7 @@ import { CID } from 'multiformats/cid';
 import { discoveryErrors } from '../../errors.ts';
 import type { AddrInfo, PeerId } from '../../wire/messages.ts';
 import { DHT_PROTOCOL } from '../../wire/protocols.ts';
-import type { Deadline, Dht, DhtNamespace } from '../overlay.ts';
+import type { Deadline, Dht, DhtNamespace, GetOptions } from '../overlay.ts';
 import type { GuardedDatastore, NamespaceRules } from './datastore.ts';
 import { raceAbort, startDeadline } from './deadline.ts';
 import type { BaseServices } from './host.ts';
@@ -148,24 +148,36 @@ export class Libp2pDht implements Dht {
     });
   }
 
-  async get(key: string, deadline: Deadline): Promise<Uint8Array | undefined> {
+  async get(key: string, options: GetOptions): Promise<Uint8Array | undefined> {
     const service = this.#started();
     const { rules, datastore, timers } = this.#host;
     if (rules.of(key) === undefined) throw failed(`the namespace of ${key} is not served`);
     const values: Uint8Array[] = [];
+    const isEnough = (value: Uint8Array): boolean =>
+      options.isEnough !== undefined && rules.isValid(key, value) && options.isEnough(value);
     const stored = datastore.storedValue(key);
-    if (stored !== undefined) values.push(stored);
+    if (stored !== undefined) {
+      if (isEnough(stored)) return stored;
+      values.push(stored);
+    }
     const ended = Promise.withResolvers<void>();
     let answers = 0;
     let grace: TimerHandle | undefined;
-    const query = this.#bounded(deadline, `get of ${key}`, async (signal) => {
+    const query = this.#bounded(options, `get of ${key}`, async (signal) => {
       // The values are taken from the answers: the generator drops them all when one peer refuses the correction that
       // it sends at the end. Corrections go on behind the answer.
       for await (const event of this.#watched(service.get(Buffer.from(key), { signal }))) {
         if (event.name === 'PATH_ENDED') ended.resolve();
         if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'GET_VALUE') continue;
         answers += 1;
-        if (event.record !== undefined && event.record !== null) values.push(event.record.value);
+        if (event.record !== undefined && event.record !== null) {
+          values.push(event.record.value);
+          if (isEnough(event.record.value)) {
+            ended.resolve();
+            // Leaving the loop takes back the requests that are under way.
+            return;
+          }
+        }
         grace?.cancel();
         if (values.length > 0) grace = timers.after(GET_GRACE_MS, () => ended.resolve());
       }

@@ -104,6 +104,48 @@ test('a value is found though a member refuses the correction of what it holds',
   for (const host of honest) expect(await textAt(host, '/node/a')).toBe('2:second');
 });
 
+test('a get stops asking as soon as a valid value is enough', async () => {
+  const servers = await startHosts(5, {}, serving());
+  await join(servers);
+  const first = servers[0]!;
+  await eventually(() => servers.every(({ overlay }) => overlay.dht.routingTableSize === 4));
+  // Whoever is nearest to a key asks nobody further: for one of so many it is not the first server.
+  const keys = Array.from({ length: 8 }, (_, index) => `/node/${index}`);
+  for (const key of keys) await servers[1]!.overlay.dht.put(key, bytes('3:x'), SOON);
+  const node = await startHost({}, serving());
+  const { dht } = node.overlay;
+  await dht.start('client');
+  await node.overlay.echo(first.info, 16, SOON);
+  await eventually(() => dht.routingTableSize === 1);
+  /** Gets all of them; the number of values that were judged. */
+  const getAll = async (isSatisfied: boolean): Promise<number> => {
+    let judged = 0;
+    const isEnough = (value: Uint8Array): boolean => {
+      judged += 1;
+      return isSatisfied && Buffer.from(value).toString() === '3:x';
+    };
+    for (const key of keys) {
+      const value = await dht.get(key, { ...SOON, isEnough });
+      expect(Buffer.from(value!).toString()).toBe('3:x');
+    }
+    return judged;
+  };
+  expect(await getAll(true)).toBe(keys.length);
+  expect(await getAll(false)).toBeGreaterThan(keys.length);
+});
+
+test('what a server holds itself is enough without asking, and an invalid value never is', async () => {
+  const [honest, other] = await startHosts(2, {}, serving());
+  const liar = await startHost({}, serving({ validate: () => true, select: () => 0 }));
+  await join([honest!, other!, liar]);
+  await liar.overlay.dht.put('/node/b', bytes('nonsense'), SOON).catch(() => undefined);
+  expect(await honest!.overlay.dht.get('/node/b', { ...SOON, isEnough: () => true })).toBeUndefined();
+  await other!.overlay.dht.put('/node/a', bytes('1:x'), SOON);
+  await Promise.all([other!.overlay.stop(), liar.overlay.stop()]);
+  const own = await honest!.overlay.dht.get('/node/a', { ...SOON, isEnough: () => true });
+  expect(Buffer.from(own!).toString()).toBe('1:x');
+});
+
 test('keys of other namespaces are refused', async () => {
   const hosts = await startHosts(2, {}, serving());
   await join(hosts);
