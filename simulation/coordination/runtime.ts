@@ -14,6 +14,7 @@ import type { World } from './world.ts';
 
 const PARALLEL = 3;
 const RETRY_MS = [1_000, 2_000, 4_000, 4_000, 4_000] as const;
+const LATER_RETRY_MS = 10_000;
 const LOOPBACK_MS = 0.2;
 
 export class SimRuntime {
@@ -23,6 +24,8 @@ export class SimRuntime {
   readonly #agentOf: () => SimAgent | undefined;
   /** How often refused requests are tried again. */
   retries: number = RETRY_MS.length;
+  /** How long it goes on trying beyond that, as an orchestrator does that starts a pull anew. */
+  patienceMs = 0;
 
   constructor(world: World, host: string, agentOf: () => SimAgent | undefined) {
     this.#world = world;
@@ -96,7 +99,8 @@ export class SimRuntime {
         if (code === undefined || !isKnown(code)) {
           this.#wrong(`${object.digest} failed without a reason: ${String(error)}`);
         }
-        const pause = attempt < this.retries ? RETRY_MS[attempt] : undefined;
+        const isPatient = this.#process.monotonic() - startedAt < this.patienceMs;
+        const pause = attempt < this.retries ? RETRY_MS[attempt] : isPatient ? LATER_RETRY_MS : undefined;
         if (pause === undefined) {
           wish.outcome = { kind: 'failed', code, attempts: attempt + 1 };
           return false;

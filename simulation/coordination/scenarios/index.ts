@@ -1,5 +1,6 @@
 import { S2, S21, S23, S2B, S3, S4, S5 } from './healthy.ts';
 import { LIES, S12, S12C, S12D, S12E, S12F } from './liars.ts';
+import { MIX } from './mix.ts';
 import { S10, S11, S11B, S12B, S9 } from './origins.ts';
 import { S6, S7, S8 } from './pullers.ts';
 import type { Scenario } from './result.ts';
@@ -36,6 +37,7 @@ export const SCENARIOS: readonly Scenario[] = [
   S22,
   S23,
   LOSS,
+  MIX,
   ...LIES,
 ];
 
