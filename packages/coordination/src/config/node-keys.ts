@@ -60,7 +60,7 @@ export const placeKeys = {
   'libp2p-identity-path': network.text(
     'libp2p-identity-path',
     '/var/lib/gantry/libp2p.key',
-    'Identity file; made when missing. Empty = another identity at each start.',
+    'Identity file, of libp2p or PEM; made when missing. Empty = another identity at each start.',
   ),
   'libp2p-bootstrap-peers': network.list(
     'libp2p-bootstrap-peers',
@@ -112,9 +112,12 @@ export const memberKeys = {
   'members-registry': members.text(
     'members-registry',
     '',
-    'Registry whose nodes are the members, host:port.',
+    'Registry whose nodes with the tag mirror are the members, host:port. Further tags say where they listen: transfer-5001, p2p-4001, zone-a. Each has the key of its node as its identity.',
+    (text) => (text === '' ? undefined : hostPort(text)),
   ),
-  'members-network': members.text('members-network', '', 'Network of that registry, UUID.'),
+  'members-network': members.text('members-network', '', 'Network of that registry, a number.', (text) =>
+    /^\d{0,9}$/.test(text) ? undefined : 'not a number',
+  ),
 } as const satisfies Settings;
 
 export const storeKeys = {

@@ -7,6 +7,7 @@ import { coordinationErrors } from '../errors.ts';
 const HEADER = Buffer.from([0x08, 0x01, 0x12, 0x40]);
 /** As older libraries write it: `Data` of 96 bytes, with the public key once more. */
 const LONG_HEADER = Buffer.from([0x08, 0x01, 0x12, 0x60]);
+const PEM_BEGINNING = Buffer.from('-----BEGIN ');
 const KEY_BYTES = 32;
 
 /** The bytes of the file. Whoever has them is this peer: mode 0600. */
@@ -14,9 +15,13 @@ export function encodeIdentityFile(identity: Identity): Uint8Array {
   return Buffer.concat([HEADER, seedOf(identity), identity.publicKey]);
 }
 
-/** The identity in the bytes of a file. Throws IDENTITY_INVALID, with nothing of the content. */
+/**
+ * The identity in the bytes of a file; PEM, as nodes of a registry have their keys, is taken as well. Throws IDENTITY_INVALID, with
+ * nothing of the content.
+ */
 export function parseIdentityFile(bytes: Uint8Array): Identity {
   const file = Buffer.from(bytes);
+  if (file.subarray(0, PEM_BEGINNING.length).equals(PEM_BEGINNING)) return parsePem(file);
   const header = file.subarray(0, HEADER.length);
   const data = file.subarray(HEADER.length);
   const isShort = header.equals(HEADER) && data.length === 2 * KEY_BYTES;
@@ -34,6 +39,15 @@ export function parseIdentityFile(bytes: Uint8Array): Identity {
     }
   }
   return identity;
+}
+
+function parsePem(file: Buffer): Identity {
+  try {
+    return Identity.fromPem(file.toString());
+  } catch {
+    // The cause is dropped on purpose: it might quote what was read.
+    throw coordinationErrors.create('IDENTITY_INVALID', 'the file is no Ed25519 private key in PEM');
+  }
 }
 
 /** The seed is the end of the PKCS#8 document. */

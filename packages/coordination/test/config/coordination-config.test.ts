@@ -133,7 +133,7 @@ describe('the source of members', () => {
     ['node_name: a\npod_name: p\nmembers_namespace: n', 'kubernetes'],
     ['node_name: a\nmembers_file: /m.json', 'file'],
     ['members_announce_dir: /run/m', 'file'],
-    ['members_registry: r:9000\nmembers_network: n', 'registry'],
+    ['members_registry: r:9000\nmembers_network: 7', 'registry'],
     ['members_source: single\nnode_name: a', 'single'],
   ])('%s', (text, source) => {
     expect(load(text).node.membersSource).toBe(source);
@@ -144,7 +144,7 @@ describe('the source of members', () => {
     ['node_name: a\npod_name: p', 1],
     ['members_source: kubernetes', 3],
     ['members_source: file', 1],
-    ['members_source: registry\nmembers_network: n', 1],
+    ['members_source: registry\nmembers_network: 7', 1],
   ])('%s is incomplete', (text, count) => {
     expect(problems(REGISTRY + text)).toHaveLength(count);
   });

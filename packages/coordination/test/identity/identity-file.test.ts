@@ -32,6 +32,11 @@ test('the longer form of older libraries is read, too', () => {
   expect(parseIdentityFile(long).peerId).toBe(identity.peerId);
 });
 
+test('the key of a node of a registry is the same peer', () => {
+  const identity = Identity.generate();
+  expect(parseIdentityFile(Buffer.from(identity.toPem())).peerId).toBe(identity.peerId);
+});
+
 const valid = Buffer.from(encodeIdentityFile(Identity.generate()));
 test.each([
   ['nothing', Buffer.alloc(0)],
@@ -39,7 +44,7 @@ test.each([
   ['a byte too many', Buffer.concat([valid, Buffer.from([0])])],
   ['another kind of key', Buffer.concat([Buffer.from([8, 0]), valid.subarray(2)])],
   ['the public key of somebody else', Buffer.concat([valid.subarray(0, 36), Identity.generate().publicKey])],
-  ['PEM', Buffer.from(Identity.generate().toPem())],
+  ['broken PEM', Buffer.from('-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n')],
 ])('%s is refused, and nothing of it is in the error', (_, bytes) => {
   expect(() => parseIdentityFile(bytes)).toThrow(expect.objectContaining({ code: 'IDENTITY_INVALID' }));
 });

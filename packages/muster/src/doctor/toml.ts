@@ -83,6 +83,7 @@ function depthOf(line: string): number {
 function keysOf(text: string, line: number): string[] {
   const keys: string[] = [];
   let rest = text.trim();
+  if (rest === '') throw new TomlProblem(`line ${line + 1}: a name is missing`);
   while (rest !== '') {
     const match = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*(?:\.\s*|$)/.exec(rest);
     if (match === null) throw new TomlProblem(`line ${line + 1}: the name ${rest} cannot be read`);

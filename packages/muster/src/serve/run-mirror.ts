@@ -23,6 +23,7 @@ import { packageVersion } from '../cli/version.ts';
 import { isLoopbackHost } from '../settings/address.ts';
 import { type MirrorAnnouncement, mirrorBanner, mirrorReadyEvent } from './mirror-banner.ts';
 import { mirrorStartError } from './mirror-start-error.ts';
+import { type MemberList, registryMemberList } from './registry-member-list.ts';
 
 /** The agent ends within 10 s (coordination spec 20.4); the rest is for a busy machine. */
 const STOP_TIMEOUT_MS = 12_000;
@@ -33,6 +34,8 @@ interface StartedAgent {
   readonly agent: CoordinationAgent;
   readonly peerId: string;
   readonly pskFingerprint: string | undefined;
+  /** Ends what the agent was given. Never rejects. */
+  readonly release: () => Promise<void>;
 }
 
 /** Runs it until it ends. Returns the exit code; throws what kept it from running. */
@@ -53,7 +56,10 @@ export async function runMirror(context: CommandContext<typeof coordinationSetti
     start: async () => {
       started = await startAgent(config, logger, io.environment);
     },
-    stop: () => started?.agent.stop(),
+    stop: async () => {
+      await started?.agent.stop();
+      await started?.release();
+    },
   });
   const ignoreSignals = io.stopOnSignals(lifecycle);
   try {
@@ -88,6 +94,7 @@ async function startAgent(
     import('@muster/discovery/host'),
   ]);
   const { node } = config;
+  let memberList: MemberList | undefined;
   try {
     const { identity } = await coordination.loadIdentity(node.identityPath);
     const psk = node.pskPath === '' ? undefined : (await readPskFile(node.pskPath)).psk;
@@ -106,6 +113,7 @@ async function startAgent(
       logger: logger.child({ subsystem: 'discovery' }),
     });
     const transferToken = node.transferTokenPath === '' ? undefined : await readToken(node.transferTokenPath);
+    if (node.membersSource === 'registry') memberList = registryMemberList(registryPlaceOf(node));
     const agent = new coordination.CoordinationAgent({
       ...shared,
       config,
@@ -114,6 +122,7 @@ async function startAgent(
       credentials: coordination.fileCredentials,
       memberSources: {
         files: coordination.nodeMemberFiles,
+        ...(memberList === undefined ? {} : { list: memberList.list }),
         kubeApi: async () =>
           new coordination.KubeHttp(await coordination.serviceAccountEndpoint(environment)),
       },
@@ -122,10 +131,19 @@ async function startAgent(
       logger,
     });
     await agent.start();
-    return { agent, peerId: identity.peerId, pskFingerprint: psk?.fingerprint };
+    const release = async (): Promise<void> => memberList?.[Symbol.asyncDispose]();
+    return { agent, peerId: identity.peerId, pskFingerprint: psk?.fingerprint, release };
   } catch (error) {
+    await memberList?.[Symbol.asyncDispose]();
     throw mirrorStartError(error, node);
   }
+}
+
+function registryPlaceOf(node: CoordinationConfig['node']): {
+  readonly registry: string;
+  readonly network: number;
+} {
+  return { registry: node.membersRegistry, network: Number(node.membersNetwork) };
 }
 
 /** The shared secret of the transfer endpoint: one line. */
