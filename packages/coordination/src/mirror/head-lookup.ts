@@ -3,10 +3,9 @@
  * once a second at most, so that a HEAD never costs the origin a request per node.
  */
 
-import type { Clock, EventBus, Timers } from '@muster/core';
+import type { Clock, Timers } from '@muster/core';
 import { topK } from '../election/hrw.ts';
 import { coordinationErrors } from '../errors.ts';
-import type { CoordinationEvents } from '../events.ts';
 import type {
   ClusterMembers,
   ContentDiscovery,
@@ -40,7 +39,6 @@ export interface HeadLookupParts {
   readonly origins: ReadonlyMap<string, OriginAdapter>;
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly events: EventBus<CoordinationEvents>;
   readonly options: Pick<CoordinationSettings, 'hrwK'>;
 }
 
@@ -137,7 +135,7 @@ export class HeadLookup {
   }
 
   async #askOrigin({ digest, kind, registry, repository, signal }: HeadRequest): Promise<number> {
-    const { origins, negative, clock, timers, events, descriptors } = this.#parts;
+    const { origins, negative, clock, timers, descriptors } = this.#parts;
     const entry = negative?.lookup(digest);
     if (entry !== undefined) {
       const { cooldownUntil, failureClass } = entry;
@@ -151,7 +149,6 @@ export class HeadLookup {
       throw coordinationErrors.create('WARM_PATH_EXHAUSTED', 'nobody here knows the size of the object');
     }
     this.#originAt = now;
-    events.publish('origin.head', { kind });
     const { head } = origin;
     const { size, mediaType } = await within(timers, ORIGIN_MS, signal, async (inner) =>
       head.call(origin, repository, digest, kind, inner),

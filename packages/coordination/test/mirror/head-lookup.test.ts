@@ -1,7 +1,5 @@
-import { EventBus } from '@muster/core';
 import { ManualClock } from '@muster/core/testing';
 import { describe, expect, it } from 'vitest';
-import type { CoordinationEvents } from '../../src/events.ts';
 import { HeadLookup, type HeadLookupParts } from '../../src/mirror/head-lookup.ts';
 import type { Descriptor } from '../../src/parts.ts';
 import { Suppressions } from '../../src/sessions/suppression.ts';
@@ -23,7 +21,6 @@ function harness(
   changes: Partial<HeadLookupParts> & { readonly intent?: (node: string) => Partial<PullIntent> } = {},
 ) {
   const clock = new ManualClock();
-  const events = new EventBus<CoordinationEvents>({ onListenerError: () => {} });
   const known = new Map<Digest, Descriptor>();
   const asked: string[] = [];
   const lookup = new HeadLookup({
@@ -63,7 +60,6 @@ function harness(
     ]),
     clock,
     timers: clock,
-    events,
     options: { hrwK: 3 },
     ...changes,
   });

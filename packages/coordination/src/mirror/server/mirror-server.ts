@@ -6,8 +6,9 @@
  */
 
 import { createServer, type Server } from 'node:http';
-import { isIP, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { coordinationErrors } from '../../errors.ts';
+import { isLoopback } from '../loopback.ts';
 import { MirrorHandler, type MirrorParts } from './mirror-handler.ts';
 
 const HEADER_MS = 5_000;
@@ -89,12 +90,4 @@ export class MirrorServer {
     timer.cancel();
     idle.cancel();
   }
-}
-
-/** True for addresses and names that only this machine has. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  if (isIP(bare) === 4) return bare.startsWith('127.');
-  if (isIP(bare) === 6) return bare === '::1' || bare.startsWith('::ffff:127.');
-  return bare === 'localhost';
 }
