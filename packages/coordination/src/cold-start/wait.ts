@@ -42,15 +42,18 @@ export async function waitForPull(run: CascadeRun, wait: PullWait): Promise<Reso
     run.signal.throwIfAborted();
     wait.iteration += 1;
     if (await hasInStore(run)) return { how: 'local', outcome: 'local_hit' };
+    const isLate = (): boolean => clock.monotonic() >= wait.deadline;
+    const isDue = (): boolean =>
+      wait.iteration % ASK_AGAIN_EVERY === 0 || clock.monotonic() >= wait.askAt || isLate();
     if (isSelf) {
       if (options.followOwnPull ?? true) return { how: 'own-pull', outcome: wait.outcome };
-    } else if (run.context.canTail(wait.puller.id)) {
+    } else if (run.context.canTail(wait.puller.id) && !isDue()) {
+      // Who finds it busy again and again must look at the pull in between, or nothing would ever end the wait.
       return run.tail(wait);
     }
     const providers = await lookup(run, wait.deadline - clock.monotonic());
     if (providers.length > 0) return { how: 'providers', providers, outcome: wait.outcome };
-    const isLate = (): boolean => clock.monotonic() >= wait.deadline;
-    if (wait.iteration % ASK_AGAIN_EVERY === 0 || clock.monotonic() >= wait.askAt || isLate()) {
+    if (isDue()) {
       // Slow lookups must not let looks at the puller fall so far apart that its progress can't be seen (8.4).
       wait.askAt = clock.monotonic() + ASK_AGAIN_EVERY * intervalMs;
       const look = await askAgain(run, wait);

@@ -24,6 +24,8 @@ const REDISCOVER_MAX_MS = 5_000;
 const STUCK_MS = 15_000;
 /** And after so long the last resort, which is bounded by itself: a cluster whose only copy cannot be had is no better than none. */
 const HEDGE_MS = 30_000;
+/** Nodes that are asked for a place to follow a pull before there is a pause. */
+const MAX_TAIL_ASKS = 24;
 /** Liars that may be found out one after the other before the usual interval holds again. */
 const MAX_DECEPTIONS = 5;
 const HEALTHY_SCORE = 0.7;
@@ -290,17 +292,32 @@ export class SourceSearch {
     if (result.outcome === 'hit') return 'committed';
     if (result.outcome === 'taken') return this.#follow();
     if (result.outcome === 'busy') {
-      for (const addr of result.alternates ?? []) {
-        const [provider] = usableProviders(this.#parts, this.#target.request.digest, [
-          this.#providerAt(addr),
-        ]);
-        if (provider === undefined) continue;
-        const { outcome } = await this.#copy(provider, true);
-        if (outcome === 'hit') return 'committed';
-        if (outcome === 'taken') return this.#follow();
-      }
+      const found = await this.#tailOthers(resolution.provider, result.alternates ?? []);
+      if (found === 'hit') return 'committed';
+      if (found === 'taken') return this.#follow();
     }
     return resolution.resume(refusalOf(result), signal);
+  }
+
+  /**
+   * Those that a busy puller has named, and whom they name: nodes that follow a pull make a tree, and a place in it is found
+   * by going down one of its branches.
+   */
+  async #tailOthers(puller: Provider, named: readonly string[]): Promise<'hit' | 'taken' | undefined> {
+    const asked = new Set([puller.addr]);
+    const stack = [...named];
+    while (asked.size <= MAX_TAIL_ASKS) {
+      const addr = stack.shift();
+      if (addr === undefined) return undefined;
+      if (asked.has(addr)) continue;
+      asked.add(addr);
+      const [provider] = usableProviders(this.#parts, this.#target.request.digest, [this.#providerAt(addr)]);
+      if (provider === undefined) continue;
+      const { outcome, alternates = [] } = await this.#copy(provider, true);
+      if (outcome === 'hit' || outcome === 'taken') return outcome;
+      if (outcome === 'busy') stack.unshift(...alternates);
+    }
+    return undefined;
   }
 
   async #fallBack(expectedSize: number, exhausted: unknown): Promise<Found | readonly Provider[]> {

@@ -118,6 +118,48 @@ describe('many nodes that want the same object at the same time', () => {
     }
   });
 
+  it('finds a place to follow a pull further down, when the puller and those after it are full', async () => {
+    const harness = await start();
+    const leaf = await peer('n4', serving(bytes, { headers: { 'gantry-partial': '1' } }));
+    const branch = await peer('n3', refusing(429, { 'gantry-alternates': leaf.provider.addr }));
+    const other = await peer('n2', refusing(429));
+    const names = `${branch.provider.addr}, ${other.provider.addr}`;
+    const puller = await peer('n1', refusing(429, { 'gantry-alternates': names }));
+    harness.cascade = [
+      async () => ({
+        how: 'tail',
+        provider: puller.provider,
+        outcome: 'rule3_inflight',
+        resume: async () => {
+          throw new Error('not needed');
+        },
+      }),
+    ];
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    expect(leaf.requests[0]?.headers['gantry-accept-partial']).toBe('1');
+    expect(other.requests).toHaveLength(0);
+  });
+
+  it('goes around no circle of full ones', async () => {
+    const harness = await start();
+    const named: string[] = [];
+    const full: PeerAnswer = (_request, response) =>
+      response.writeHead(429, { 'gantry-alternates': named.join(', ') }).end();
+    const peers = await Promise.all(['n1', 'n2', 'n3'].map(async (id) => peer(id, full)));
+    named.push(...peers.map(({ provider }) => provider.addr));
+    const good = await peer('n4', serving(bytes));
+    harness.cascade = [
+      async () => ({
+        how: 'tail',
+        provider: peers[0]?.provider ?? good.provider,
+        outcome: 'rule3_inflight',
+        resume: async () => ({ how: 'providers', providers: [good.provider], outcome: 'rule3_inflight' }),
+      }),
+    ];
+    expect((await collect(harness.sessions.fetch(request).read())).equals(bytes)).toBe(true);
+    expect(peers.map(({ requests }) => requests.length)).toEqual([1, 1, 1]);
+  });
+
   it('asks the cascade again at once when the one it believed has lied', async () => {
     const harness = await start();
     const liar = await peer('n1', refusing(404));
