@@ -28,11 +28,16 @@ export class Denylist {
   }
 
   has(peer: PeerId, now: number): boolean {
+    return this.reasonOf(peer, now) !== undefined;
+  }
+
+  /** Why it is kept out; undefined when it is not. */
+  reasonOf(peer: PeerId, now: number): string | undefined {
     const term = this.#terms.get(peer);
-    if (term === undefined) return false;
-    if (term.until > now) return true;
+    if (term === undefined) return undefined;
+    if (term.until > now) return term.reason;
     this.#terms.delete(peer);
-    return false;
+    return undefined;
   }
 
   delete(peer: PeerId): void {

@@ -208,7 +208,10 @@ export class PoolAgent implements Pool {
     const { avoided } = this.#state;
     const info = this.#state.usable(candidate);
     if (info === undefined || this.#state.need === 0) return false;
-    // It has contacted us, so it lives: what we avoided it for is over.
+    // It had asked us to leave: that it is alive says nothing of its load.
+    const hasSentUsAway = avoided.reasonOf(info.ID, this.#state.now()) === 'migration';
+    if (hasSentUsAway && this.healthyCount >= this.#state.context.settings.minIndexer) return false;
+    // It has contacted us, so it lives: what else we avoided it for is over.
     avoided.delete(info.ID);
     if (this.#state.isSkipped(info.ID) || !this.#state.add(info, { from })) return false;
     this.#state.nudge();

@@ -11,6 +11,9 @@ export type Insertion =
   | { readonly entry: PoolEntry; readonly replaced: PoolEntry | undefined }
   | { readonly refused: Refusal };
 
+/** Indexers that have left of which the last heartbeat is remembered. */
+const MAX_LEFT = 64;
+
 /**
  * The pool of indexers (11.1, 14): the one place where its live entries are. Every operation is synchronous, so that
  * no reader or writer ever finds it half-changed (F:33). The key is the peer id, so one indexer is never in it twice,
@@ -22,6 +25,8 @@ export class PoolDirectory {
   readonly #constants: DiscoveryConstants;
   readonly #random: Random;
   readonly #entries = new Map<PeerId, PoolEntry>();
+  /** When those that have left were last sent a heartbeat; the one that left first comes first. */
+  readonly #lastSent = new Map<PeerId, number>();
 
   constructor(options: {
     readonly self: PeerId;
@@ -95,6 +100,8 @@ export class PoolDirectory {
       constants: this.#constants,
       nextChallenge: drawChallengeGap(this.#random, this.#constants),
     });
+    // The indexer goes on counting when it leaves our pool and comes back (F:15).
+    entry.lastSent = this.#lastSent.get(entry.peer);
     this.#entries.set(entry.peer, entry);
     return { entry, replaced };
   }
@@ -108,7 +115,14 @@ export class PoolDirectory {
 
   /** Removes this object; false if it no longer is in the pool. */
   remove(entry: PoolEntry): boolean {
-    return this.holds(entry) && this.#entries.delete(entry.peer);
+    if (!this.holds(entry)) return false;
+    if (entry.lastSent !== undefined) {
+      this.#lastSent.delete(entry.peer);
+      const oldest = this.#lastSent.keys().next().value;
+      if (this.#lastSent.size >= MAX_LEFT && oldest !== undefined) this.#lastSent.delete(oldest);
+      this.#lastSent.set(entry.peer, entry.lastSent);
+    }
+    return this.#entries.delete(entry.peer);
   }
 
   /** Copies for readers. */

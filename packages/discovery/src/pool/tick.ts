@@ -78,10 +78,10 @@ export class Tick {
       entry.retrySoon = true;
     }
     if (this.#state.isBlacklisted(entry.peer)) return false;
-    if (entry.lastTried === undefined) return true;
     // The indexer's limit holds whatever asks for a heartbeat (F:15). A dial that failed has sent none.
     const { heartbeatMinGapMs } = this.#state.context.constants;
     if (entry.lastSent !== undefined && now - entry.lastSent < heartbeatMinGapMs) return false;
+    if (entry.lastTried === undefined) return true;
     return scope === 'full' || entry.retrySoon;
   }
 

@@ -149,6 +149,11 @@ describe('suggestions and migration (14.2, 14.3)', () => {
     expect(node.agent.healthyCount).toBe(2);
     expect(happened(node, 'pool.evicted')).toMatchObject([{ peer: a.peer, reason: 'migration' }]);
     expect(happened(node, 'consensus.finished')).toEqual([]);
+    // Its connection with us says that it lives, not that it has a slot again.
+    expect(node.agent.consider(a.info, 'inbound')).toBe(false);
+    node.agent.drop(b.peer, 'gone');
+    node.agent.drop(c.peer, 'gone');
+    expect(node.agent.consider(a.info, 'inbound')).toBe(true);
   });
 
   it('only takes the flag from an overloaded seed (14.10)', async () => {

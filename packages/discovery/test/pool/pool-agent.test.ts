@@ -45,6 +45,21 @@ describe('a node and its indexers (section 11)', () => {
     }
   });
 
+  it('DEF-15: keeps the distance of two heartbeats to an indexer that left the pool and came back', async () => {
+    const fleet = new PoolFleet();
+    const [indexer] = fleet.indexers(1) as [ScriptedIndexer];
+    const { agent } = await fleet.node({ seeds: [indexer.info] });
+    for (let i = 0; i < 60; i += 1) {
+      agent.drop(indexer.peer, 'gone');
+      agent.consider(indexer.info, 'inbound');
+      await fleet.pass(1);
+    }
+    const times = indexer.received.map(({ at }) => at);
+    expect(times.length).toBeGreaterThanOrEqual(4);
+    const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(13_000);
+  });
+
   it('designates exactly one referent, in each tick', async () => {
     const fleet = new PoolFleet();
     const indexers = fleet.indexers(4);

@@ -24,6 +24,24 @@ describe('the pool directory (11.1, 14)', () => {
     expect(directory.view(0, undefined)[0]?.addresses).toEqual(at(1).Addrs);
   });
 
+  it('knows of an indexer that left and came back when it was last sent a heartbeat', () => {
+    const directory = testDirectory();
+    insert(directory, 1);
+    insert(directory, 2);
+    const [first, second] = [directory.get(testPeer(1)), directory.get(testPeer(2))];
+    if (first === undefined || second === undefined) throw new Error('not inserted');
+    first.lastSent = 7_000;
+    expect([directory.remove(first), directory.remove(first), directory.remove(second)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    insert(directory, 1);
+    insert(directory, 2);
+    expect(directory.get(testPeer(1))?.lastSent).toBe(7_000);
+    expect(directory.get(testPeer(2))?.lastSent).toBeUndefined();
+  });
+
   it('has an indexer once, and merges its addresses, 8 at most', () => {
     const directory = testDirectory();
     insert(directory, 1);
