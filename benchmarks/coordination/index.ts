@@ -9,10 +9,15 @@ import { type Scenario, sizesOf } from './scenarios/scenario.ts';
 
 /** The figures of coordination; what the ids mean is in README.md. Scenarios run when they are asked for, or in a full run. */
 export async function benchmark(context: BenchmarkContext): Promise<void> {
-  if (context.wants(...FLEET_IDS)) await measureFleets(context);
-  if (context.wants(...THROUGHPUT_IDS)) await measureThroughput(context);
-  if (context.wants(...CALL_IDS)) await measureCalls(context);
-  if (context.wants(...STREAM_IDS)) await measureStream(context);
+  const parts = [
+    { id: 'fleet', ids: FLEET_IDS, measure: measureFleets },
+    { id: 'throughput', ids: THROUGHPUT_IDS, measure: measureThroughput },
+    { id: 'calls', ids: CALL_IDS, measure: measureCalls },
+    { id: 'stream', ids: STREAM_IDS, measure: measureStream },
+  ];
+  for (const { id, ids, measure } of parts) {
+    if (context.wants(...ids)) await attempt(context, id, '', () => measure(context));
+  }
   // A quick look at everything has no time for them; `wants` is true for any id when nothing is asked for by name.
   const isQuickLook = context.quick && context.wants('everything');
   for (const scenario of SCENARIOS) {
@@ -21,18 +26,36 @@ export async function benchmark(context: BenchmarkContext): Promise<void> {
 }
 
 async function runScenario(context: BenchmarkContext, { id, title, run }: Scenario): Promise<void> {
-  const lab = await Laboratory.open({ id, sizes: sizesOf(context), progress: context.progress });
-  try {
-    const findings = await run(lab);
-    for (const [name, { value, unit, note }] of Object.entries(findings)) {
-      context.report({ id: `${id}.${name}`, value, unit, note: note === '' ? title : `${title}; ${note}` });
+  await attempt(context, id, `${title}; `, async () => {
+    const lab = await Laboratory.open({ id, sizes: sizesOf(context), progress: context.progress });
+    try {
+      const findings = await run(lab);
+      for (const [name, { value, unit, note }] of Object.entries(findings)) {
+        context.report({
+          id: `${id}.${name}`,
+          value,
+          unit,
+          note: note === '' ? title : `${title}; ${note}`,
+        });
+      }
+    } finally {
+      await lab[Symbol.asyncDispose]();
     }
+  });
+}
+
+/** Measures a part. One that breaks is a figure, too: the others are worth an hour of measuring. */
+async function attempt(
+  context: BenchmarkContext,
+  id: string,
+  note: string,
+  measure: () => Promise<void>,
+): Promise<void> {
+  try {
+    await measure();
   } catch (error) {
-    // The others are worth an hour of measuring, too.
     const text = error instanceof Error ? error.message : String(error);
     context.progress(`${id}: ${text}`);
-    context.report({ id: `${id}.error`, value: 1, unit: '', note: `${title}; ${text.split('\n', 1)[0]}` });
-  } finally {
-    await lab[Symbol.asyncDispose]();
+    context.report({ id: `${id}.error`, value: 1, unit: '', note: note + text.split('\n', 1)[0] });
   }
 }
