@@ -44,6 +44,7 @@ const LIMIT = { timeoutMs: 30_000 };
 const RPC_MS = 10_000;
 /** What a stream that is to be refused is refused within. */
 const REFUSAL_MS = 1_000;
+const OPENERS = 32;
 const ANY_DIGEST: Digest = `sha256:${'ab'.repeat(32)}`;
 
 const networks: PeerNetwork[] = [];
@@ -122,7 +123,7 @@ async function calls(plan: {
   };
 }
 
-/** Opens streams one after the other on all peers in turn, says nothing on them, then asks on those that are still there. */
+/** Opens streams on all peers at once, says nothing on them, then asks on those that are still there. */
 async function flood({
   target,
   streams,
@@ -134,12 +135,17 @@ async function flood({
   const held = new Set<PeerStream>();
   const gone: Promise<void>[] = [];
   let most = 0;
-  for (let index = 0; index < streams; index++) {
-    const stream = await open(index, target).catch(() => undefined);
-    if (stream === undefined) continue;
-    held.add(stream);
-    most = Math.max(most, held.size);
-  }
+  // The server ends a stream after five seconds, so all must be there by then.
+  let next = 0;
+  const opener = async (): Promise<void> => {
+    while (next < streams) {
+      const stream = await open(next++, target).catch(() => undefined);
+      if (stream === undefined) continue;
+      held.add(stream);
+      most = Math.max(most, held.size);
+    }
+  };
+  await Promise.all(Array.from({ length: OPENERS }, opener));
   // The server says nothing on a stream that it holds; it resets one that it refuses.
   for (const stream of held) {
     const refused = stream.read({ timeoutMs: REFUSAL_MS }).then(

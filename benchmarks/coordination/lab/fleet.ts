@@ -109,10 +109,14 @@ export class MirrorAgent {
     this.#ready = await firstLine<ReadyLine>(child, this.folder);
   }
 
+  /** Whether it says that it is ready, and its mirror has opened. */
   async isReady(): Promise<boolean> {
-    const answer = await fetch(`${this.ops}/readyz`).catch(() => undefined);
-    await answer?.body?.cancel();
-    return answer?.status === 200;
+    for (const url of [`${this.ops}/readyz`, `${this.mirror}/v2/`]) {
+      const answer = await fetch(url).catch(() => undefined);
+      await answer?.body?.cancel();
+      if (answer?.status !== 200) return false;
+    }
+    return true;
   }
 
   async metricsText(): Promise<string> {

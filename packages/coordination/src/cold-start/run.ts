@@ -21,7 +21,7 @@ import { reportMismatches } from './rank-check.ts';
 import type { ColdStartRequest, CooldownDetails, Resolution, ShortCircuitDetails } from './resolution.ts';
 import { decide } from './rules.ts';
 import type { Decision, ProbeAnswer } from './rules.ts';
-import { newWait, noteUnreachable, waitForPull } from './wait.ts';
+import { askAgain, newWait, noteUnreachable, waitForPull } from './wait.ts';
 import type { PullWait } from './wait.ts';
 
 /** Pullers that one run may get going. */
@@ -133,6 +133,14 @@ export class CascadeRun {
     this.signal = signal ?? new AbortController().signal;
     const left = Math.max(0, wait.deadline - this.#now());
     if (refusal.kind === 'refused') {
+      // A pull that has failed or ended meanwhile is refused in the same way: that says nothing about the node, and whoever
+      // waits for it is to hear of it at once.
+      const look = await askAgain(this, wait);
+      if (look === 'give-up') {
+        this.#giveUp(wait);
+        return this.play();
+      }
+      if (look !== 'go-on') return look;
       this.context.markLacksPartial(wait.puller.id);
     } else if (refusal.kind === 'busy') {
       await timers.sleep(Math.min(refusal.retryAfterMs, left), this.signal);

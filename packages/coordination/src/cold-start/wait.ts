@@ -31,7 +31,7 @@ export interface PullWait {
   isInFlight: boolean;
 }
 
-type Look = Resolution | 'go-on' | 'give-up';
+export type Look = Resolution | 'go-on' | 'give-up';
 
 /** Waits; undefined when the puller is to be given up. Rejects by rules 1 and 4, and with the reason of the signal. */
 export async function waitForPull(run: CascadeRun, wait: PullWait): Promise<Resolution | undefined> {
@@ -99,7 +99,11 @@ async function lookup(run: CascadeRun, remainingMs: number): Promise<readonly Pr
   }
 }
 
-async function askAgain(run: CascadeRun, wait: PullWait): Promise<Look> {
+/**
+ * Asks the puller how its pull goes: the way on, whether the wait goes on, or whether the puller is to be given up. Rejects by
+ * rules 1 and 4, and with the reason of the signal.
+ */
+export async function askAgain(run: CascadeRun, wait: PullWait): Promise<Look> {
   let intent: PullIntent;
   try {
     intent = await run.context.intent(wait.puller.id, run.request.digest, run.signal);

@@ -193,6 +193,40 @@ describe('tailing', () => {
     expect(await harness.resolve()).toMatchObject({ how: 'tail' });
   });
 
+  it('hears at once that the pull failed when it is refused, and holds nothing against the node', async () => {
+    const harness = new CascadeHarness();
+    let hasFailed = false;
+    const failed = idle({
+      recentlyFailed: true,
+      failureClass: 'not_found',
+      cooldownUntil: harness.clock.now() + 60_000,
+    });
+    harness.intents.set(harness.node(0), () => (hasFailed ? failed : pulling(harness)));
+    const first = await tail(harness);
+    hasFailed = true;
+    const before = harness.clock.now();
+    await expect(resume(harness, first, { kind: 'refused' })).rejects.toMatchObject({
+      code: 'FAILURE_SHORT_CIRCUIT',
+    });
+    expect(harness.clock.now()).toBe(before);
+    hasFailed = false;
+    expect(await harness.resolve()).toMatchObject({ how: 'tail' });
+  });
+
+  it('copies at once when the pull has ended before it is refused', async () => {
+    const harness = new CascadeHarness();
+    let hasEnded = false;
+    harness.intents.set(harness.node(0), () => (hasEnded ? idle({ hasCached: true }) : pulling(harness)));
+    const first = await tail(harness);
+    hasEnded = true;
+    const before = harness.clock.now();
+    expect(await resume(harness, first, { kind: 'refused' })).toMatchObject({
+      how: 'providers',
+      providers: [{ nodeId: harness.node(0) }],
+    });
+    expect(harness.clock.now()).toBe(before);
+  });
+
   it('keeps its deadline when it is refused: the puller is given up in time', async () => {
     const harness = new CascadeHarness();
     const start = harness.clock.now();
