@@ -9,6 +9,8 @@ import { type Scenario, sizesOf } from './scenarios/scenario.ts';
 
 /** The figures of coordination; what the ids mean is in README.md. Scenarios run when they are asked for, or in a full run. */
 export async function benchmark(context: BenchmarkContext): Promise<void> {
+  // All that was started ends with this process, which so has to end by itself.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const parts = [
     { id: 'fleet', ids: FLEET_IDS, measure: measureFleets },
     { id: 'throughput', ids: THROUGHPUT_IDS, measure: measureThroughput },

@@ -7,6 +7,7 @@ import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processFigures, type ProcessFigures } from '../../harness/child.ts';
+import { endWithUs } from './children.ts';
 import { Samples } from './metrics.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../../packages/muster/bin/muster.mjs');
@@ -345,11 +346,12 @@ function configOf(plan: FleetPlan, { index, folder, cacheFolder }: MirrorAgent):
 function startProcess(plan: FleetPlan, index: number, folder: string): ChildProcess {
   const [command = '', ...args] = plan.program?.(index) ?? [process.execPath, PROGRAM, 'mirror', 'run'];
   const { NODE_OPTIONS: _, ...environment } = process.env;
-  return spawn(command, [...args, '--config', join(folder, 'config.yml'), '--json'], {
+  const child = spawn(command, [...args, '--config', join(folder, 'config.yml'), '--json'], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...environment, ...plan.environment },
   });
+  return endWithUs(child);
 }
 
 async function firstLine<T>(child: ChildProcess, folder: string): Promise<T> {

@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endWithUs } from './children.ts';
 
 const START_TRIES = 100;
 const TRY_MS = 100;
@@ -126,7 +127,7 @@ http {
 
 /** Waits until it answers, whatever it answers. */
 async function started(command: string, args: readonly string[], url: string): Promise<ServerProcess> {
-  const child = spawn(command, args, { stdio: 'ignore' });
+  const child = endWithUs(spawn(command, args, { stdio: 'ignore' }));
   await once(child, 'spawn');
   const server = new ServerProcess(child, url);
   for (let attempt = 0; attempt < START_TRIES && !server.hasEnded; attempt++) {

@@ -5,7 +5,7 @@ import type { Laboratory } from './laboratory.ts';
 import { count, type Findings, type Scenario, type Sizes } from './scenario.ts';
 
 /** Of the origin in all: so slow that it is what a large fleet waits for, as origins are. */
-export const ORIGIN_BYTES_PER_SECOND = 40_000_000;
+export const ORIGIN_BYTES_PER_SECOND = 20_000_000;
 
 /** The image of most scenarios. */
 export function imagePlan({ isQuick }: Sizes): ImagePlan {

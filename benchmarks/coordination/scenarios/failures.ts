@@ -166,7 +166,7 @@ const restarts: Scenario = {
   expects: { ...NO_FAILURE, most_gets: { atMost: 4 } },
   run: async (lab) => {
     const image = await addImage(lab);
-    await lab.origin.configure({ bytesPerSecond: lab.sizes.isQuick ? MIB : ORIGIN_BYTES_PER_SECOND / 4 });
+    await lab.origin.configure({ bytesPerSecond: lab.sizes.isQuick ? MIB : ORIGIN_BYTES_PER_SECOND / 2 });
     const fleet = await lab.fleet(lab.sizes.agents);
     const restarted = fleet.agents.filter(({ index }) => index % 5 === 2);
     const others = fleet.agents.filter((agent) => !restarted.includes(agent));

@@ -1,5 +1,6 @@
 /** What a scenario is, and what all of them share (coordination spec 25.4). */
 
+import { availableParallelism } from 'node:os';
 import type { BenchmarkContext } from '../../harness/benchmark.ts';
 import type { Target } from '../../harness/targets.ts';
 import type { Laboratory } from './laboratory.ts';
@@ -31,10 +32,17 @@ export interface Sizes {
   readonly series: readonly number[];
 }
 
+/** A hundred agents on fewer processors measure the machine. */
+const PROCESSORS_FOR_A_HUNDRED = 8;
+
 export function sizesOf({ quick }: Pick<BenchmarkContext, 'quick'>): Sizes {
-  return quick
-    ? { isQuick: true, agents: 5, series: [5] }
-    : { isQuick: false, agents: 20, series: [5, 20, 50, 100] };
+  if (quick) return { isQuick: true, agents: 5, series: [5] };
+  const series = [5, 20, 50];
+  return {
+    isQuick: false,
+    agents: 20,
+    series: availableParallelism() < PROCESSORS_FOR_A_HUNDRED ? series : [...series, 100],
+  };
 }
 
 /** A finding that is a plain number of things. */
