@@ -21,11 +21,25 @@ if (major < MINIMUM_NODE) {
   process.exit(USAGE_EXIT_CODE);
 }
 
-// Members of a fleet are many and mostly idle: they get small rather than fast (nodes 145 to 110 MiB resident, mirrors 170 to
-// 140, and 265 to 165 while they stream). It has to be said before the program is loaded.
+// Members of a fleet are many and mostly idle: they get small rather than fast (145 to 110 MiB resident). It has to be
+// said before the program is loaded.
 const [noun, verb] = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
-if ((noun === 'node' || noun === 'mirror') && verb === 'run')
-  (await import('node:v8')).setFlagsFromString('--optimize-for-size');
+if (noun === 'node' && verb === 'run') (await import('node:v8')).setFlagsFromString('--optimize-for-size');
+
+// Mirrors hand on gigabytes and stay small all the same (idle 165 to 140 MiB, streaming 235 to 185) for a fifth more
+// processor time. That has to be said before the process begins, so it begins anew, as the same process to everybody else.
+const SMALL_HEAP = '--max-semi-space-size=4';
+const isBegunAnew = process.execArgv.includes(SMALL_HEAP);
+if (
+  noun === 'mirror' &&
+  verb === 'run' &&
+  !isBegunAnew &&
+  process.platform !== 'win32' &&
+  !process.connected
+) {
+  const args = [process.execPath, ...process.execArgv, SMALL_HEAP, ...process.argv.slice(1)];
+  process.execve(process.execPath, args, { ...process.env, MALLOC_ARENA_MAX: '1' });
+}
 
 const module = await import('node:module');
 const source = new URL('../src/main.ts', import.meta.url);
