@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProcessFigures } from '../../harness/child.ts';
-import { type FleetPlan, MirrorFleet } from '../lab/fleet.ts';
+import { type FleetPlan, MirrorFleet, until } from '../lab/fleet.ts';
 import type { ImageFacts } from '../lab/images.ts';
 import { DriverProgram, OriginProgram } from '../lab/programs.ts';
 import type { DrivePlan, RuntimeRow } from '../lab/runtimes.ts';
@@ -60,7 +60,31 @@ export class Laboratory implements AsyncDisposable {
     const folder = join(this.folder, `fleet-${this.#fleets.length}`);
     const fleet = await MirrorFleet.start({ folder, count, origin: this.origin.url, ...plan });
     this.#fleets.push(fleet);
+    await this.#warmUp(fleet);
     return fleet;
+  }
+
+  /**
+   * Lets each agent pull a tiny image, one after the other, and rest: a process runs its code many times slower at first, and
+   * fifty of them that do so at once on a small machine are no picture of fifty machines.
+   */
+  async #warmUp(fleet: MirrorFleet): Promise<void> {
+    this.progress(`${this.#id}: ${fleet.agents.length} agents warm up`);
+    const name = `warm-${this.#fleets.length}`;
+    const sizes = [10_000, 20_000, 30_000, 2_000_000];
+    const layers = sizes.map((size, index) => ({ name: `lab-${name}-${index}`, size }));
+    const { root } = await this.origin.addImage({ name, layers });
+    const runtimes = fleet.runtimes();
+    const spreadMs = runtimes.length * WARM_UP_MS;
+    const rows = await this.driver.drive({ repository: REPOSITORY, root, runtimes, spreadMs });
+    const failed = rows.find(({ error }) => error !== undefined);
+    if (failed !== undefined) throw new Error(`the warm-up of ${failed.name} failed: ${failed.error}`);
+    const isAtRest = async (): Promise<boolean> => {
+      const before = cpuSecondsOf(fleet);
+      await new Promise((resolve) => setTimeout(resolve, REST_WATCH_MS));
+      return (cpuSecondsOf(fleet) - before) * 1_000 < REST_CORES * REST_WATCH_MS;
+    };
+    await until(isAtRest, REST_MS, 'the agents do not come to rest');
   }
 
   /** Lets these runtimes pull the image, and counts what the origin was asked for meanwhile. */
@@ -126,6 +150,15 @@ export class Laboratory implements AsyncDisposable {
       })),
     );
   }
+}
+
+const WARM_UP_MS = 500;
+const REST_MS = 120_000;
+const REST_WATCH_MS = 1_000;
+const REST_CORES = 0.5;
+
+function cpuSecondsOf(fleet: MirrorFleet): number {
+  return fleet.figures().reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 }
 
 type Measured = readonly {
