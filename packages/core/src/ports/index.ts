@@ -1,3 +1,13 @@
+export type {
+  Lease,
+  LeaseAnswer,
+  Leases,
+  Located,
+  LocationSource,
+  Locator,
+  Member,
+  Members,
+} from './fleet.ts';
 export type { Clock, TimerHandle, Timers } from './clock.ts';
 export type { ContentRouting, PeerStream, PeerStreams, PeerTarget, WaitLimit } from './peer-network.ts';
 export type { Random } from './random.ts';
