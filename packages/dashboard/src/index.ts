@@ -1,3 +1,5 @@
+export { applyDelta, pullsNewestFirst, stateOf } from './protocol/apply-delta.ts';
+export type { FleetState } from './protocol/apply-delta.ts';
 export { VIEW_LIMITS } from './protocol/fleet-view.ts';
 export type {
   DurabilityView,

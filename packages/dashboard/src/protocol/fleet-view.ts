@@ -158,8 +158,10 @@ export interface FleetDelta {
   /** New points of series, by id; a series that is not known yet comes as `series`. */
   readonly points?: Readonly<Record<string, readonly (readonly [at: number, value: number])[]>>;
   readonly series?: readonly SeriesView[];
+  /** All of them, when any has changed. */
   readonly sources?: readonly SourceView[];
   readonly durability?: DurabilityView;
+  /** Those that are new, newest first. */
   readonly happenings?: readonly HappeningView[];
   readonly unlistedPeers?: number;
 }
