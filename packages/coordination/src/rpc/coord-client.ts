@@ -152,7 +152,7 @@ export class CoordClient implements Coordinator {
       const result = resultOfWire(message);
       return asked.has(result.digest) ? [result] : [];
     } catch {
-      this.#parts.logger.debug({ node: target }, 'a result for what is no digest was dropped');
+      this.#parts.logger.debug({ node_id: target }, 'a result for what is no digest was dropped');
       return [];
     }
   }
@@ -165,7 +165,7 @@ export class CoordClient implements Coordinator {
     const peer = target === members.self() ? undefined : this.#directory.resolve(target);
     if (peer === undefined || peer.id === streams.self) {
       throw coordinationErrors.create('PEER_UNRESOLVED', 'a node does not call itself over the network', {
-        details: { node: target },
+        details: { node_id: target },
       });
     }
     if (!(await this.#slots.take(budget.remainingMs(), budget.signal))) throw timedOut(target);
@@ -186,7 +186,7 @@ export class CoordClient implements Coordinator {
       budget.signal?.throwIfAborted();
       if (errorCode(error) === 'PEER_MISMATCH') this.#directory.forget(target);
       throw coordinationErrors.create('STREAM_OPEN_FAILED', 'no stream to the node could be opened', {
-        details: { node: target },
+        details: { node_id: target },
         cause: error,
       });
     }
@@ -257,7 +257,7 @@ function callError(error: unknown, target: string, isEmpty: boolean): unknown {
 
 function timedOut(target: string): Error {
   return coordinationErrors.create('RPC_TIMEOUT', 'the node did not answer in time', {
-    details: { node: target },
+    details: { node_id: target },
   });
 }
 

@@ -42,12 +42,12 @@ export class PeerDirectory {
     if (node !== undefined) {
       const id = normalizePeerId(node.peerId);
       if (id !== undefined) return { id, addresses: node.p2pAddrs.map(withoutPeer) };
-      this.#logger.debug({ node: nodeId }, 'the published peer id of a node cannot be read');
+      this.#logger.debug({ node_id: nodeId }, 'the published peer id of a node cannot be read');
     }
     const id = this.#taught.get(nodeId) ?? normalizePeerId(nodeId);
     if (id !== undefined) return { id, addresses: [] };
     throw coordinationErrors.create('PEER_UNRESOLVED', 'no peer id is known for the node', {
-      details: { node: nodeId },
+      details: { node_id: nodeId },
     });
   }
 

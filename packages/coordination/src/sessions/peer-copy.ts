@@ -267,7 +267,7 @@ export class PeerCopier {
   }
 
   async #finish(request: CopyRequest, feeder: Feeder, bytes: number): Promise<CopyResult> {
-    const { history, digest, provider, download } = request;
+    const { history, digest, kind, provider, download } = request;
     try {
       await feeder.complete();
       return { outcome: 'hit', bytes };
@@ -275,9 +275,16 @@ export class PeerCopier {
       if (download.state === 'failed' || errorCode(error) !== 'DIGEST_MISMATCH') throw error;
     }
     const isSingle = history.contributors.size <= 1;
-    const level = download.readers > 0 ? 'error' : 'warn';
-    this.#parts.logger[level](
-      { digest, peer: provider.addr, sources: history.contributors.size },
+    // Who had got some of them by now is told of by the mirror, once for each client.
+    this.#parts.logger.warn(
+      {
+        digest,
+        kind,
+        peer: provider.addr,
+        node_id: provider.nodeId,
+        bytes,
+        sources: history.contributors.size,
+      },
       'the bytes that were copied are not those of the digest',
     );
     history.contributors.clear();

@@ -5,7 +5,7 @@
  * nearly full forces them out.
  */
 
-import type { Logger } from '@muster/core';
+import type { LogFields, Logger } from '@muster/core';
 import type { Digest } from '../types.ts';
 import type { IndexEntry, ObjectIndex } from './object-index.ts';
 
@@ -53,6 +53,8 @@ export class Sweeper {
   #running: Promise<void> | undefined;
   #isWanted = false;
   readonly #admitted = new Set<Digest>();
+  /** Of objects that were forced out, and whose number of providers is not known yet. */
+  readonly #warnings = new Set<Promise<void>>();
   #deferred = 0;
   #forced = 0;
 
@@ -83,9 +85,10 @@ export class Sweeper {
     return this.#running;
   }
 
-  /** Resolves when no sweep is running. */
+  /** Resolves when no sweep is running, and what there is to say about the last ones is said. */
   async settled(): Promise<void> {
     await this.#running;
+    await Promise.all(this.#warnings);
   }
 
   async #run(): Promise<void> {
@@ -142,16 +145,26 @@ export class Sweeper {
     await remove(candidate.digest, isForced ? 'forced' : 'evicted');
     if (!isForced) return;
     this.#forced += 1;
-    logger.warn(
-      {
-        digest: candidate.digest,
-        provider_count: await this.#counts.get(candidate.digest)?.count,
-        bytes: candidate.size,
-        size_after: index.totalBytes,
-        budget: policy.budgetBytes,
-      },
-      'the disk is short of room: an object left the cache however rare it is',
-    );
+    const fields = {
+      digest: candidate.digest,
+      bytes: candidate.size,
+      size_after: index.totalBytes,
+      budget: policy.budgetBytes,
+    };
+    this.#warnOfForced(fields);
+  }
+
+  /** A full disk does not wait for the network: how many others have the object is asked when it has gone. */
+  #warnOfForced(fields: LogFields & { readonly digest: Digest }): void {
+    const { logger } = this.#parts;
+    const message = 'the disk is short of room: an object left the cache however rare it is';
+    const isAsked = this.#counts.has(fields.digest) || this.#warnings.size < LOOKUPS_AT_ONCE;
+    const count = isAsked ? this.#countOf(fields.digest) : Promise.resolve(undefined);
+    const warning = count.then((known) => {
+      logger.warn({ ...fields, provider_count: known }, message);
+      this.#warnings.delete(warning);
+    });
+    this.#warnings.add(warning);
   }
 
   async #isForced(): Promise<boolean> {

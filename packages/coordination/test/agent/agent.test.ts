@@ -103,6 +103,47 @@ test('alone: ready at once, pulls through the mirror, counts, and stops in order
   await agent.stop();
 });
 
+/** Of coordination spec 23. */
+const SUBSYSTEMS = [
+  'coord',
+  'coord-client',
+  'coldstart',
+  'nf5',
+  'mirror',
+  'transfer',
+  'origin',
+  'puller-pump',
+];
+SUBSYSTEMS.push('cache', 'discovery', 'members', 'cdsub', 'prefetch');
+
+test('what the parts of an agent log names the part, and for a pull all of what it was', async () => {
+  const { agent, origin, log, url } = await make('log_level: debug');
+  const digest = origin.add(Buffer.alloc(100_000, 'x'));
+  await agent.start();
+  await agent.whenReady;
+  await fetch(url('mirror', `/v2/team/app/blobs/${digest}`));
+  await fetch(url('mirror', `/v2/team/app/blobs/sha256:${'0'.repeat(64)}`));
+  await agent.stop();
+  const about = log.filter(({ fields }) => fields['digest'] !== undefined);
+  expect(about.length).toBeGreaterThan(2);
+  for (const { fields } of about) expect(SUBSYSTEMS).toContain(fields['subsystem']);
+  const levels = new Map(about.map(({ level, message }) => [message, level]));
+  expect(levels.get('pulled from the origin')).toBe('info');
+  expect(levels.get('the pull failed')).toBe('warn');
+  expect(levels.get('cold start finished')).toBe('debug');
+  const pulled = about.find(({ message }) => message === 'pulled from the origin');
+  expect(pulled?.fields).toMatchObject({
+    subsystem: 'puller-pump',
+    digest,
+    registry: 'hub',
+    repository: 'team/app',
+    kind: 'blob',
+    bytes: 100_000,
+    elapsed_ms: expect.any(Number),
+    trigger: 'mirror',
+  });
+});
+
 test('a pull that runs when it stops is cut off, and nothing unfinished stays', async () => {
   const files = new MemoryFiles({ now: () => systemClock.now() });
   const { agent, origin, url } = await make('', { storeFiles: files });

@@ -1,4 +1,4 @@
-import { EventBus, silentLogger } from '@muster/core';
+import { EventBus, recordingLogger } from '@muster/core';
 import { ManualClock, seededRandom } from '@muster/core/testing';
 import { describe, expect, it } from 'vitest';
 import { order } from '../../src/election/hrw.ts';
@@ -47,6 +47,7 @@ class Harness {
   entry: NegativeEntry | undefined;
   answer: PumpAnswer | undefined;
   isSlotKept = false;
+  readonly logger = recordingLogger();
   readonly gate: FallbackGate;
 
   constructor(
@@ -81,7 +82,7 @@ class Harness {
       clock: this.clock,
       timers: this.clock,
       random: { ...seededRandom(1), fraction: () => 0.5 },
-      logger: silentLogger,
+      logger: this.logger,
       events,
       options: {
         ...DEFAULT_COORDINATION_SETTINGS,
@@ -112,6 +113,15 @@ class Harness {
     return { kind: 'started', startedAt: entry.startedAt };
   }
 }
+
+it('each fallback is one line of information, and a declined one is none', async () => {
+  const harness = new Harness({ perMinute: 1 }).started();
+  await harness.gate.attempt(harness.request());
+  await harness.gate.attempt(harness.request({ digest: testDigest(2) }));
+  expect(harness.reasons).toEqual(['rate_limited']);
+  const fields = { digest: testDigest(1), kind: 'blob', registry: 'hub', repository: 'a/b' };
+  expect(harness.logger.entries).toMatchObject([{ level: 'info', fields }]);
+});
 
 describe('the order of the gate', () => {
   it.each(gates)('$name', async (vector) => {

@@ -381,7 +381,9 @@ describe('pull_intent', () => {
       expect((await intent).hasCached).toBe(false);
     }
     expect(counts).toMatchObject({ unavailable: 3, intents: 0 });
-    expect(logger.entries.filter(({ level }) => level === 'warn')).toHaveLength(2);
+    const warnings = logger.entries.filter(({ level }) => level === 'warn');
+    expect(warnings).toHaveLength(2);
+    expect(warnings[0]?.fields).toMatchObject({ digest: testDigest(1) });
   });
 
   it('asks the secondary source, which may have it while the store cannot say', async () => {

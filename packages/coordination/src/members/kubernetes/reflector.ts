@@ -30,7 +30,7 @@ export async function reflect(parts: ReflectorParts, signal: AbortSignal): Promi
       });
     } catch (error) {
       if (signal.aborted) return;
-      const fields = { subsystem: 'members', resource: parts.resource.kind, retryMs: pauseMs, err: error };
+      const fields = { subsystem: 'members', resource: parts.resource.kind, retry_ms: pauseMs, err: error };
       parts.logger.warn(fields, 'the API server did not answer; it is asked again');
     }
     await parts.timers.sleep(pauseMs, signal).catch(() => undefined);

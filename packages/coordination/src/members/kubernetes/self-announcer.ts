@@ -85,7 +85,7 @@ export class SelfAnnouncer {
       return true;
     } catch (error) {
       if (!this.#stopped.signal.aborted) {
-        const fields = { subsystem: 'members', retryMs, err: error };
+        const fields = { subsystem: 'members', retry_ms: retryMs, err: error };
         logger.warn(fields, 'the own pod cannot be annotated; it is tried again');
       }
       return false;

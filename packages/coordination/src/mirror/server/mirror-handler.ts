@@ -306,10 +306,24 @@ export class MirrorHandler {
     body: AsyncIterable<Uint8Array>,
     length: number | undefined,
   ): Promise<void> {
-    const { timers, logger } = this.#parts;
+    const { timers } = this.#parts;
     const { bytes, isComplete, error } = await writeBody(ask.response, body, { timers, length });
-    if (error !== undefined) logger.debug({ digest: ask.digest, err: error }, 'an answer was cut off');
+    if (error !== undefined) this.#logCut(ask, source, bytes, error);
     this.#report(ask, source, bytes, isComplete);
+  }
+
+  /** That a client has got bytes of an object that turned out wrong is an error, although it never got them all (23). */
+  #logCut(
+    { digest, registry, repository: repo, kind }: Ask,
+    source: Source,
+    bytes: number,
+    err: unknown,
+  ): void {
+    const { logger } = this.#parts;
+    const fields = { digest, registry, repo, kind, source, bytes, err };
+    if (bytes > 0 && errorCode(err) === 'DIGEST_MISMATCH') {
+      logger.error(fields, 'bytes that are not those of the digest had reached a client; it was cut off');
+    } else logger.debug(fields, 'an answer was cut off');
   }
 
   #writeHead(ask: Ask, status: number, headers: Headers): void {
