@@ -141,7 +141,7 @@ export class Sweeper {
   }
 
   async #evict(candidate: IndexEntry, isForced: boolean, remove: SweepParts['remove']): Promise<void> {
-    const { index, policy, logger } = this.#parts;
+    const { index, policy } = this.#parts;
     await remove(candidate.digest, isForced ? 'forced' : 'evicted');
     if (!isForced) return;
     this.#forced += 1;
