@@ -8,10 +8,10 @@ import {
   type PeerId,
   type RecordCrypto,
 } from '@muster/discovery';
+import { TamperedOverlay } from '@muster/discovery/misbehaviour';
 import { type BusEvent, silentLogger } from '@muster/core';
 import type { ProcessOptions, SimProcess } from '../kernel/index.ts';
 import { type RoleName, ROLES } from './adversaries/roles.ts';
-import { TamperedOverlay } from './adversaries/tampered-overlay.ts';
 import type { Fleet } from './fleet.ts';
 import { SimOverlay } from './sim-overlay.ts';
 

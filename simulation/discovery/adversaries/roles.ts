@@ -1,5 +1,4 @@
 import type { AddrInfo, PeerId, RecordCrypto } from '@muster/discovery';
-import type { SimOverlay } from '../sim-overlay.ts';
 import {
   allOf,
   boast,
@@ -13,9 +12,10 @@ import {
   replayedRecords,
   silence,
   stolenName,
+  type Tamper,
   twoFaces,
-} from './lies.ts';
-import type { Tamper } from './tampered-overlay.ts';
+} from '@muster/discovery/misbehaviour';
+import type { SimOverlay } from '../sim-overlay.ts';
 
 /** What a liar knows: more than any real one could. */
 export interface LiarView {

@@ -23,7 +23,8 @@ import { loadKeyPair } from '../identity/adapters/key-files.ts';
 import { readPskFile } from '../identity/adapters/psk-file.ts';
 import type { Psk } from '../identity/psk.ts';
 import { countedOverlay, declareDiscoveryMetrics, logEvents, StreamCounts } from '../observability/index.ts';
-import { createLibp2pOverlay } from '../overlay/libp2p/index.ts';
+import { type ConnectionPolicy, createLibp2pOverlay } from '../overlay/libp2p/index.ts';
+import type { Overlay } from '../overlay/overlay.ts';
 import { randomDid } from './random-did.ts';
 import type { RecordCrypto } from '../records/record-crypto.ts';
 import { ed25519Crypto } from '../records/ed25519-crypto.ts';
@@ -41,8 +42,12 @@ export interface HostOptions {
   readonly timers: Timers;
   readonly random: Random;
   readonly logger: Logger;
+  /** Who may connect, beside the pre-shared key and the blacklist. @default everybody */
+  readonly policy?: ConnectionPolicy;
   /** Whether the figures of the process are among the metrics; for one host of a process. @default true */
   readonly showsProcess?: boolean;
+  /** Puts something between the daemon and the network, which may alter what passes: liars of demonstrations and tests. */
+  readonly alterOverlay?: (overlay: Overlay) => Overlay;
 }
 
 /** Slots for connections beside those of the nodes (4.3). */
@@ -189,9 +194,10 @@ async function makeParts(options: HostOptions, closers: Closers): Promise<HostPa
     timers,
     random,
     logger,
-    overlay: countedOverlay(overlay, streams),
+    overlay: countedOverlay(options.alterOverlay?.(overlay) ?? overlay, streams),
     crypto,
     peers,
+    ...(options.policy !== undefined && { policy: options.policy }),
     ...(process.store.kind === 'file' && {
       seenPeers: new SeenPeersFile(fileStorage, join(process.store.directory, 'seen-peers.json')),
     }),

@@ -13,7 +13,9 @@ import {
 import { type DiscoveryConfig, discoveryConfigOf, type discoverySettings } from '@muster/discovery/config';
 import type { DiscoveryHost } from '@muster/discovery/host';
 import type { CommandContext } from '../cli/command.ts';
+import type { CliIo } from '../cli/io.ts';
 import { packageVersion } from '../cli/version.ts';
+import { liarOverlay, misbehaviourOf } from '../fleet/liar.ts';
 import { nodeBanner, nodeReadyEvent } from './node-banner.ts';
 import { nodeStartError } from './node-start-error.ts';
 
@@ -36,7 +38,7 @@ export async function runNode(context: CommandContext<typeof discoverySettings>)
     name: 'discovery',
     stopTimeoutMs: STOP_TIMEOUT_MS,
     start: async () => {
-      host = await startHost(config, logger, io.launcher);
+      host = await startHost(config, logger, io);
     },
     stop: () => host?.stop(),
   });
@@ -58,7 +60,12 @@ export async function runNode(context: CommandContext<typeof discoverySettings>)
   }
 }
 
-async function startHost(config: DiscoveryConfig, logger: Logger, launcher: string): Promise<DiscoveryHost> {
+async function startHost(
+  config: DiscoveryConfig,
+  logger: Logger,
+  { environment, launcher }: CliIo,
+): Promise<DiscoveryHost> {
+  const misbehaviour = misbehaviourOf(environment);
   // The overlay takes a second to load, which other commands need not wait for.
   const { DiscoveryHost } = await import('@muster/discovery/host');
   try {
@@ -69,6 +76,7 @@ async function startHost(config: DiscoveryConfig, logger: Logger, launcher: stri
       timers: systemTimers,
       random: systemRandom,
       logger,
+      ...(misbehaviour === 'lie' && { alterOverlay: await liarOverlay(systemClock) }),
     });
     for (const warning of host.warnings) logger.warn({}, warning);
     return host;

@@ -5,18 +5,16 @@
  */
 
 import type {
-  AddrInfo,
   Deadline,
   Dht,
   FrameStream,
   Gossip,
   Overlay,
   PeerEvent,
-  PeerId,
   RemotePeer,
   StreamHandler,
-} from '@muster/discovery';
-import type { SimOverlay } from '../sim-overlay.ts';
+} from '../overlay/overlay.ts';
+import type { AddrInfo, PeerId } from '../wire/messages.ts';
 
 /** A frame that a liar is about to send. */
 export interface OutgoingFrame {
@@ -29,6 +27,7 @@ export interface OutgoingFrame {
   readonly message: object;
 }
 
+/** What a liar does to what it sends and hears. Of an own stream `isAnswer` is false. */
 export interface Tamper {
   /** What is sent instead; undefined sends nothing. */
   outgoing?(frame: OutgoingFrame): object | undefined;
@@ -38,14 +37,15 @@ export interface Tamper {
   put?(key: string, value: Uint8Array): Uint8Array;
 }
 
+/** An overlay whose frames and puts are altered; all else is that of the inner one. */
 export class TamperedOverlay implements Overlay {
   readonly self: PeerId;
   readonly gossip: Gossip;
   readonly dht: Dht;
-  readonly #inner: SimOverlay;
+  readonly #inner: Overlay;
   readonly #tamper: Tamper;
 
-  constructor(inner: SimOverlay, tamper: Tamper) {
+  constructor(inner: Overlay, tamper: Tamper) {
     this.self = inner.self;
     this.gossip = inner.gossip;
     this.dht = tamperedDht(inner.dht, tamper);

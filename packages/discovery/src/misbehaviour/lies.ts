@@ -1,21 +1,24 @@
-/** The single lies, as changes to frames. Roles are made of them. */
+/** The single lies, as changes to frames (discovery spec 26 F9, F10; 30 M-06). Roles are made of them. */
 
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '@muster/core/identity';
-import {
-  type AddrInfo,
-  type GetResponse,
-  type HeartbeatResponse,
-  type IndexerCandidatesResponse,
-  type IndexerRecord,
-  type PeerId,
-  PROTOCOLS,
-  type RecordCrypto,
-  type WitnessReport,
-  type WitnessRequest,
-} from '@muster/discovery';
-import { hash32 } from '../../kernel/index.ts';
+import type { RecordCrypto } from '../records/record-crypto.ts';
+import type {
+  AddrInfo,
+  GetResponse,
+  HeartbeatResponse,
+  IndexerCandidatesResponse,
+  IndexerRecord,
+  PeerId,
+  WitnessReport,
+  WitnessRequest,
+} from '../wire/messages.ts';
+import { PROTOCOLS } from '../wire/protocols.ts';
+import { formatTime } from '../wire/time.ts';
 import type { OutgoingFrame, Tamper } from './tampered-overlay.ts';
+
+/** Peers whose answers are counted; beyond that the counting begins anew. */
+const MAX_BELIEVERS = 10_000;
 
 /** Applies several lies, one after the other. */
 export function allOf(...tampers: readonly Tamper[]): Tamper {
@@ -50,16 +53,37 @@ export function onlyWhile(isOn: () => boolean, tamper: Tamper): Tamper {
   };
 }
 
+/** Tells the truth in the first answers to each peer, and lies to it from then on: who is believed first does more harm. */
+export function onceBelieved(answers: number, tamper: Tamper): Tamper {
+  const told = new Map<PeerId, number>();
+  const count = (peer: PeerId): void => {
+    if (told.size >= MAX_BELIEVERS && !told.has(peer)) told.clear();
+    told.set(peer, (told.get(peer) ?? 0) + 1);
+  };
+  const isBelieved = (peer: PeerId): boolean => (told.get(peer) ?? 0) > answers;
+  const { put } = tamper;
+  return {
+    outgoing: (frame) => {
+      if (isHeartbeatAnswer(frame) && !isBelieved(frame.to)) count(frame.to);
+      return isBelieved(frame.to) && tamper.outgoing !== undefined ? tamper.outgoing(frame) : frame.message;
+    },
+    incoming: (frame) =>
+      isBelieved(frame.from) && tamper.incoming !== undefined ? tamper.incoming(frame) : frame.value,
+    ...(put !== undefined && { put }),
+  };
+}
+
+function isHeartbeatAnswer({ protocol, isAnswer, message }: OutgoingFrame): boolean {
+  return protocol === PROTOCOLS.heartbeat && isAnswer && 'fill_rate' in message;
+}
+
 /** Changes heartbeat answers. */
 function answering(
   change: (response: HeartbeatResponse, frame: OutgoingFrame) => object | undefined,
 ): Tamper {
   return {
-    outgoing: (frame) => {
-      const isResponse =
-        frame.protocol === PROTOCOLS.heartbeat && frame.isAnswer && 'fill_rate' in frame.message;
-      return isResponse ? change(frame.message as HeartbeatResponse, frame) : frame.message;
-    },
+    outgoing: (frame) =>
+      isHeartbeatAnswer(frame) ? change(frame.message as HeartbeatResponse, frame) : frame.message,
   };
 }
 
@@ -80,7 +104,7 @@ export function denial(): Tamper {
   );
 }
 
-/** M-06 b: finds nothing in the DHT; see also {@link SimDht.lie}. */
+/** M-06 b: finds nothing in the DHT. */
 export function noDht(): Tamper {
   return allOf(
     answering(({ dht_payload: _payload, dht_busy: _busy, ...response }) =>
@@ -98,10 +122,24 @@ export function noDht(): Tamper {
 /** M-06 c: tells each peer another fill, consistent within itself. */
 export function twoFaces(): Tamper {
   return answering((response, { to }) => {
-    const fill = [0.05, 0.35, 0.65][hash32(to) % 3] ?? 0;
+    const fill = [0.05, 0.35, 0.65][faceTo(to) % 3] ?? 0;
     const peers = Math.max(1, Math.round(fill * response.max_nodes));
     return { ...response, fill_rate: peers / response.max_nodes, peer_count: peers };
   });
+}
+
+/** Tells each peer another time of its start, and always the same one. */
+export function manyBirths(now: () => number): Tamper {
+  const startedAt = now();
+  return answering((response, { to }) => ({
+    ...response,
+    born_at: formatTime(startedAt - (1 + (faceTo(to) % 1_000)) * 3_600_000),
+  }));
+}
+
+/** Another number for each peer, always the same one. */
+function faceTo(peer: PeerId): number {
+  return createHash('sha256').update(peer).digest().readUInt16BE(0);
 }
 
 /** M-06 d: its signed record counts peers that are not its own. */
