@@ -3,7 +3,7 @@ import { Connection } from './adapters/connection.ts';
 import { dial } from './adapters/dial.ts';
 import { systemEnvironment } from './adapters/system.ts';
 import { type AdminCallOptions, type Authorization, Exchanger } from './calls/exchange.ts';
-import { NetworkCalls } from './calls/networks.ts';
+import { LeaseCalls } from './calls/leases.ts';
 import type { Environment } from './environment.ts';
 import { clientErrors } from './errors.ts';
 import { HeartbeatLoop, type HeartbeatLoopOptions } from './heartbeat-loop.ts';
@@ -33,7 +33,7 @@ export interface SendOptions extends AdminCallOptions {
  * the first call needs one. Every call rejects with a coded error (`clientErrors` lists the codes), and takes a
  * `signal` and a `timeoutMs`.
  */
-export class RegistryClient extends NetworkCalls {
+export class RegistryClient extends LeaseCalls {
   readonly #pool: Pool;
   readonly #environment: Environment;
   readonly #closing = new AbortController();

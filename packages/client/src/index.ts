@@ -25,6 +25,13 @@ export type {
 } from './calls/keys.ts';
 export type { FullNodeList, ListNodesOptions, NodeList, NodeListDelta } from './calls/listing.ts';
 export type {
+  AcquireLeaseOptions,
+  GrantedLease,
+  LeaseHolder,
+  LeaseReply,
+  RenewedLease,
+} from './calls/leases.ts';
+export type {
   CreatedNetwork,
   JoinedNetwork,
   JoinOptions,

@@ -6,6 +6,7 @@ export type {
   Lease,
   LeaseAnswer,
   Leases,
+  LeaseStamp,
   Located,
   LocationSource,
   Locator,

@@ -38,6 +38,11 @@ export const challenges = {
   respondInvite: (nodeId: number, networkId: number) => `respond_invite:${nodeId}:${networkId}`,
   submitBadge: (nodeId: number, badge: string) => `submit_badge:${nodeId}:${badge}`,
   enrollRecovery: (nodeId: number, commitment: string) => `enroll_recovery:${nodeId}:${commitment}`,
+  leaseAcquire: (nodeId: number, resource: string) => `lease_acquire:${nodeId}:${resource}`,
+  leaseRenew: (nodeId: number, epoch: number, token: number, resource: string) =>
+    `lease_renew:${nodeId}:${epoch}:${token}:${resource}`,
+  leaseRelease: (nodeId: number, epoch: number, token: number, resource: string) =>
+    `lease_release:${nodeId}:${epoch}:${token}:${resource}`,
 } as const;
 
 /** The fields of a request as they are on the wire, without `type`. */
@@ -75,6 +80,9 @@ const READERS: Readonly<Record<string, Reader>> = {
   submit_badge: (n, t) => challenges.submitBadge(n('node_id'), t('badge')),
   enroll_recovery: (n, t) =>
     challenges.enrollRecovery(n('node_id'), enrollmentCommitment(t('enrollment')) ?? ''),
+  lease_acquire: (n, t) => challenges.leaseAcquire(n('node_id'), t('resource')),
+  lease_renew: (n, t) => challenges.leaseRenew(n('node_id'), n('epoch'), n('token'), t('resource')),
+  lease_release: (n, t) => challenges.leaseRelease(n('node_id'), n('epoch'), n('token'), t('resource')),
 };
 
 /**

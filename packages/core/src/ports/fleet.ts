@@ -53,40 +53,61 @@ export interface Locator {
   locate(what: string, limit: WaitLimit): Promise<readonly Located[]>;
 }
 
-/** Leave to do one piece of work, until it is released, or not renewed in time. */
-export interface Lease {
-  readonly resource: string;
-  /** Number of the authority's reign: of two leases that of the higher epoch is the newer one. */
+/** Which grant of a lease: of two leases that of the higher epoch is the newer one, and within an epoch that of the higher token. */
+export interface LeaseStamp {
+  /** Number of the authority's reign: a store that begins anew has a higher one. */
   readonly epoch: number;
   /** Fencing token: grows with every grant within an epoch, and over restarts of the authority. */
   readonly token: number;
+}
+
+/** Leave to do one piece of work, until it is released, or not renewed in time. */
+export interface Lease extends LeaseStamp {
+  readonly resource: string;
   /** How long it lasts without a renewal. */
   readonly ttlMs: number;
   /** Aborted when the lease is lost: it ran out, or the authority has given it to another. Work must stop then. */
   readonly lost: AbortSignal;
-  /** Gives it back. Never rejects; when the authority cannot hear it, the lease runs out. */
-  release(): Promise<void>;
+  /**
+   * Whether the lease is surely ours still, by the clock: true also in the moment after a pause of the process, when `lost` has had no
+   * chance to be aborted yet. To be asked before each effect that another holder must not see.
+   */
+  isHeld(): boolean;
+  /**
+   * Gives it back. `done` says that the work is done and its result is to be had from the holder, which the authority remembers for
+   * those who ask later. Never rejects; when the authority cannot hear it, the lease runs out.
+   */
+  release(outcome?: 'done'): Promise<void>;
 }
 
 /** Answer to a wish for a lease. */
 export type LeaseAnswer =
   | { readonly kind: 'granted'; readonly lease: Lease }
-  | {
+  | (LeaseStamp & {
       readonly kind: 'held';
-      /** Peer id of the holder. */
+      /** Peer id of the holder; empty when the authority does not know it. */
       readonly holder: string;
-      readonly epoch: number;
-      readonly token: number;
       readonly remainingMs: number;
-    };
+    })
+  | (LeaseStamp & {
+      /** Nobody holds it, for its last holder has done the work; who cannot have the result asks again with `notwithstanding`. */
+      readonly kind: 'done';
+      /** Peer id of that holder; empty when the authority does not know it. */
+      readonly holder: string;
+    });
 
 /** Fenced leases of an authority; renewed by itself while they are held. */
 export interface Leases {
   /**
-   * Asks for the lease of a resource (at most 256 bytes of text).
+   * Asks for the lease of a resource (at most 256 bytes of text). Who holds it already gets the same lease. `notwithstanding` is the
+   * stamp of a `done` answer whose result could not be had: the lease is granted although that work was done, unless somebody else
+   * has got it since.
    *
-   * Rejects LEASE_UNAVAILABLE when the authority cannot be reached in time: then, and only then, may a service fall back to
-   * rules of its own.
+   * Rejects LEASE_UNAVAILABLE when the authority cannot be reached in time, or refuses: then, and only then, may a service fall back
+   * to rules of its own. Rejects with the reason of the signal.
    */
-  acquire(resource: string, limit: WaitLimit): Promise<LeaseAnswer>;
+  acquire(
+    resource: string,
+    limit: WaitLimit & { readonly notwithstanding?: LeaseStamp },
+  ): Promise<LeaseAnswer>;
 }

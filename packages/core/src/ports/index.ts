@@ -2,6 +2,7 @@ export type {
   Lease,
   LeaseAnswer,
   Leases,
+  LeaseStamp,
   Located,
   LocationSource,
   Locator,
