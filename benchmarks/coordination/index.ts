@@ -1,5 +1,6 @@
 import type { BenchmarkContext } from '../harness/benchmark.ts';
 import { CALL_IDS, measureCalls } from './measure-calls.ts';
+import { COMPARISON_IDS, measureComparison } from './measure-comparison.ts';
 import { FLEET_IDS, measureFleets } from './measure-fleets.ts';
 import { measureStream, STREAM_IDS } from './measure-stream.ts';
 import { measureThroughput, THROUGHPUT_IDS } from './measure-throughput.ts';
@@ -16,6 +17,7 @@ export async function benchmark(context: BenchmarkContext): Promise<void> {
     { id: 'throughput', ids: THROUGHPUT_IDS, measure: measureThroughput },
     { id: 'calls', ids: CALL_IDS, measure: measureCalls },
     { id: 'stream', ids: STREAM_IDS, measure: measureStream },
+    { id: 'comparison', ids: COMPARISON_IDS, measure: measureComparison },
   ];
   for (const { id, ids, measure } of parts) {
     if (context.wants(...ids)) await attempt(context, id, '', () => measure(context));

@@ -23,7 +23,9 @@ export const TARGETS = new Targets([
   { id: 'negative.known', below: 50 },
   { id: 'negative.elsewhere', below: 50 },
   { id: 'streams.beyond', atMost: 0 },
-  ...['fleet', 'throughput', 'calls', 'stream', ...SCENARIOS.map(({ id }) => id)].map((id) => ({
+  { id: 'comparison.fleet.copies', atMost: 1.005 },
+  { id: 'comparison.fleet.failed', atMost: 0 },
+  ...['fleet', 'throughput', 'calls', 'stream', 'comparison', ...SCENARIOS.map(({ id }) => id)].map((id) => ({
     id: `${id}.error`,
     atMost: 0,
   })),

@@ -116,6 +116,8 @@ async function answer(
 /** What the kernel says of a process (Linux; 0 where it does not say). */
 export interface ProcessFigures {
   readonly residentBytes: number;
+  /** The most that was resident since the process began. */
+  readonly peakBytes: number;
   readonly cpuSeconds: number;
   /** Bytes that went to storage. */
   readonly writtenBytes: number;
@@ -130,6 +132,7 @@ export function processFigures(pid: number): ProcessFigures {
   const ticks = Number(stat[11] ?? 0) + Number(stat[12] ?? 0);
   return {
     residentBytes: numberAfter(status, 'VmRSS:') * 1024,
+    peakBytes: numberAfter(status, 'VmHWM:') * 1024,
     cpuSeconds: ticks / CLOCK_TICKS_PER_SECOND,
     writtenBytes: numberAfter(io, '\nwrite_bytes:'),
   };
