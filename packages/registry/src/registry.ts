@@ -20,7 +20,7 @@ import { AdminTokens, recommendedConcurrency, SignatureVerifier, VerificationThr
 import { BREAKER_FILE_NAME, BreakerFile, BreakerSet } from './breakers/index.ts';
 import type { Engine } from './engine/engine.ts';
 import { createHttpServer, type HttpServer, type ServiceStatus } from './http/index.ts';
-import { lockStore, type RecoveryReport, type StoreLock } from './log/index.ts';
+import { type Durability, lockStore, type RecoveryReport, type StoreLock } from './log/index.ts';
 import { Directory } from './model/directory.ts';
 import type { RegistryEvent } from './model/events.ts';
 import { NodeFlag } from './model/node-table.ts';
@@ -31,6 +31,7 @@ import { SessionHost } from './server/session-host.ts';
 import { TcpServer } from './server/tcp-server.ts';
 import { TlsMaterial } from './server/tls/index.ts';
 import { registryErrors } from './service/errors.ts';
+import { EventFeed } from './service/event-feed.ts';
 import { httpDependencies } from './service/http-dependencies.ts';
 import type { RegistryOptions } from './service/options.ts';
 import { makeEngine } from './service/make-engine.ts';
@@ -54,6 +55,8 @@ export interface RegistryTopics {
  */
 export class Registry {
   readonly bus: EventBus<RegistryTopics>;
+  /** Events for readers that stay. */
+  readonly feed: EventFeed;
   readonly metrics = new MetricsRegistry();
   readonly admission: AdmissionControl;
   readonly breakers = new BreakerSet();
@@ -93,6 +96,11 @@ export class Registry {
     this.staleThresholdMs = options.staleThresholdMs ?? DEFAULT_STALE_THRESHOLD_MS;
     this.bus = new EventBus({
       onListenerError: (error, topic) => this.logger.error({ error, topic }, 'a listener failed'),
+    });
+    this.feed = new EventFeed({
+      bus: this.bus,
+      clock: this.clock,
+      durableSeq: () => this.#store?.log.durableSeq ?? 0,
     });
     this.#threads = new VerificationThreads(options.verificationThreads ?? availableParallelism());
     this.verifier = new SignatureVerifier(this.random, {
@@ -176,6 +184,12 @@ export class Registry {
   /** What opening the store found; undefined in memory. */
   get recovery(): RecoveryReport | undefined {
     return this.#store?.report;
+  }
+
+  /** When a write is acknowledged; `memory` without a data folder. */
+  get durability(): Durability | 'memory' {
+    const { directory, durability = 'batch' } = this.#options;
+    return directory === undefined ? 'memory' : durability;
   }
 
   /** Live nodes that have been seen within the stale threshold. */
@@ -265,7 +279,10 @@ export class Registry {
         logger: this.logger,
         durability: options.durability ?? 'batch',
         recover: options.recover ?? false,
-        onDurable: (seq) => this.#sessions?.durable(seq),
+        onDurable: (seq) => {
+          this.#sessions?.durable(seq);
+          this.feed.durable();
+        },
         onFatal: (error) => this.#fatal(error),
         ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
       },
@@ -273,6 +290,7 @@ export class Registry {
     );
     this.#store = store;
     this.#state = state;
+    this.feed.begin();
     const engine = makeEngine({
       options,
       registry: this,

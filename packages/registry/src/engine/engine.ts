@@ -104,6 +104,13 @@ export class Engine {
     return this.options.standby === true;
   }
 
+  /** Requests answered since the start. */
+  get requestsTotal(): number {
+    let total = this.options.metrics.unknown.requests.value;
+    for (const { metrics } of this.#rows.values()) total += metrics.requests.value;
+    return total;
+  }
+
   /**
    * Answers one message. Never throws; a promise only when something must be waited for. The answer may be sent once
    * `seq` is durable.

@@ -7,7 +7,9 @@ import fastify, { type ConnectionError, type FastifyInstance, type FastifyReply 
 import { breakerRoutes } from './breaker-routes.ts';
 import type { HttpDependencies } from './dependencies.ts';
 import { answerOf } from './errors.ts';
+import { eventRoutes } from './event-routes.ts';
 import { figureRoutes } from './figure-routes.ts';
+import { durabilityRoutes, fleetRoutes } from './fleet-routes.ts';
 import {
   HTTP_HEADER_TIMEOUT_MS,
   HTTP_KEEP_ALIVE_MS,
@@ -56,6 +58,17 @@ const STATUS_OF_BROKEN_REQUEST: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
 };
 
+const ROUTES = [
+  probeRoutes,
+  breakerRoutes,
+  whitelistRoutes,
+  nodeRoutes,
+  figureRoutes,
+  fleetRoutes,
+  durabilityRoutes,
+  eventRoutes,
+];
+
 /** The HTTP interface of the registry. */
 export interface HttpServer {
   /** The application, for tests and for adding routes before it listens. */
@@ -68,7 +81,7 @@ export interface HttpServer {
 
 /**
  * Makes the HTTP interface of spec section 14, as far as the registry's operation needs it: health, readiness, metrics,
- * breakers, whitelist, snapshots, figures, and the interface description at `/openapi.json`.
+ * breakers, whitelist, snapshots, figures, nodes, events, and the interface description at `/openapi.json`.
  *
  * Fault model: callers are strangers, browsers led by strangers, or holders of an admin token. Admin rights come from
  * the `X-Admin-Token` header alone, local rights from the socket alone. Sizes, times and connections are bounded
@@ -115,7 +128,7 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
       },
     },
   });
-  for (const routes of [probeRoutes, breakerRoutes, whitelistRoutes, nodeRoutes, figureRoutes]) {
+  for (const routes of ROUTES) {
     await app.register(routes, { dependencies });
   }
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

@@ -1,7 +1,8 @@
-import type { Clock, Logger } from '@muster/core';
+import type { Clock, Logger, Timers } from '@muster/core';
 import type { WhitelistEntry } from '../admission/index.ts';
 import type { AdminIdentity, AdminTokens } from '../auth/admin-tokens.ts';
 import type { Breaker } from '../breakers/index.ts';
+import type { EventView, NodePage, SeenPage } from '../service/node-views.ts';
 
 /** How far the registry is. `starting` while the store is being loaded (B-53). */
 export type ServiceStatus = 'starting' | 'ok' | 'stopping' | 'failed';
@@ -30,10 +31,48 @@ export interface SnapshotFigures {
   readonly replicationSubscribers: number;
 }
 
+/** How the log stands with the disk. Times are milliseconds since the epoch. */
+export interface DurabilityFigures {
+  /** As configured; `memory` without a data folder. */
+  readonly mode: string;
+  readonly appliedSeq: number;
+  readonly durableSeq: number;
+  readonly lastSyncAtMs: number | undefined;
+  readonly lastSyncDurationMs: number;
+  readonly logBytes: number;
+  readonly lastSnapshotAtMs: number | undefined;
+  readonly lastSnapshotBytes: number | undefined;
+  readonly lastSnapshotSeq: number | undefined;
+  readonly isFailed: boolean;
+}
+
+/** An event that is described when somebody wants to see it. */
+export type LazyEvent = () => EventView;
+
+/** The nodes and what happens to them, for administrators. Everything that is shown is durable. */
+export interface FleetFigures {
+  nodePage(from: number, limit: number): Promise<NodePage>;
+  seenPage(since: number, from: number, limit: number): SeenPage;
+  nodesTotal(): number;
+  /** Nodes that were seen at this time (unix seconds) or later are online. */
+  onlineSince(): number;
+  readonly staleAfterSeconds: number;
+  durability(): DurabilityFigures;
+  requestsTotal(): number;
+  /** Place in the log of the last event that readers can have seen. */
+  readonly lastEventId: number;
+  /** Undefined when not all of them are kept. */
+  eventsSince(id: number): readonly LazyEvent[] | undefined;
+  /** Calls `listener` with each run of new events. Returns the function that ends this. */
+  onEvents(listener: (events: readonly LazyEvent[]) => void): () => void;
+}
+
 /** What the HTTP interface needs of the registry. All of it must answer while the store is still being loaded. */
 export interface HttpDependencies {
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly logger: Logger;
+  readonly fleet: FleetFigures;
   /** The tokens of the `X-Admin-Token` header. */
   readonly adminTokens: Pick<AdminTokens, 'configured' | 'check'>;
   health(): HealthFigures;

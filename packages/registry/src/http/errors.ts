@@ -39,6 +39,10 @@ export const httpErrors = defineErrors({
     summary: 'The snapshot could not be written.',
     hint: 'The log of the server says why; the previous snapshot and the write-ahead log are still there.',
   },
+  too_many_readers: {
+    summary: 'As many readers as are allowed follow the events already.',
+    hint: 'End one of them, or try again later.',
+  },
   internal: { summary: 'The server failed.', hint: 'Its log says why.' },
 });
 
@@ -54,6 +58,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   not_saved: 500,
   not_ready: 503,
   snapshot_failed: 500,
+  too_many_readers: 503,
   breaker_unknown: 404,
   breaker_state_unknown: 400,
   breaker_open: 503,

@@ -1,6 +1,14 @@
 export { createHttpServer } from './create-http-server.ts';
 export type { HttpServer } from './create-http-server.ts';
-export type { HealthFigures, HttpDependencies, ServiceStatus, SnapshotFigures } from './dependencies.ts';
+export type {
+  DurabilityFigures,
+  FleetFigures,
+  HealthFigures,
+  HttpDependencies,
+  LazyEvent,
+  ServiceStatus,
+  SnapshotFigures,
+} from './dependencies.ts';
 export { answerOf, httpErrors } from './errors.ts';
 export type { ErrorAnswer } from './errors.ts';
 export { adminOf, requireAdmin, requireLocal } from './guards.ts';

@@ -16,3 +16,15 @@ export const HTTP_TIMEOUT_CHECK_INTERVAL_MS = 2_000;
 export const HTTP_KEEP_ALIVE_MS = 65_000;
 /** Open connections; above it the runtime closes new ones at once. */
 export const MAX_HTTP_CONNECTIONS = 1_024;
+/** Readers of `GET /api/events` at once. */
+export const MAX_EVENT_READERS = 16;
+/** Bytes that a reader of events may be behind; then it is cut off, and may come back with its last id. */
+export const MAX_EVENT_BACKLOG_BYTES = 4_194_304;
+/** How often a stream of events says that it is alive. */
+export const EVENT_HEARTBEAT_MS = 5_000;
+/** Nodes of one page of `GET /api/nodes`, unless it asks for another number. */
+export const DEFAULT_NODES_PER_PAGE = 500;
+/** Most nodes of one page. */
+export const MAX_NODES_PER_PAGE = 1_000;
+/** Most entries of one page of `GET /api/nodes/seen`. */
+export const MAX_SEEN_PER_PAGE = 20_000;

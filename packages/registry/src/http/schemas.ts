@@ -103,3 +103,63 @@ export const RuntimeReply = Type.Object({
   }),
   registry: Type.Record(Type.String(), Type.Union([Type.Number(), Type.String(), Type.Boolean()])),
 });
+
+export const FLEET_ERRORS = { ...ADMIN_ERRORS, 400: ErrorReply, 503: ErrorReply };
+
+export const PageFrom = Type.Optional(
+  Type.Integer({
+    minimum: 0,
+    maximum: 4_294_967_295,
+    description: '`next` of the page before; leave it out for the first one',
+  }),
+);
+const PageNext = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
+  description: 'pass it as `from` for the next page; null on the last one',
+});
+const UnixSeconds = Type.Integer({ minimum: 0, description: 'unix seconds; 0 = never' });
+
+export const NodeReply = Type.Object({
+  node_id: Type.Integer({ minimum: 1 }),
+  hostname: Type.Optional(Type.String()),
+  tags: Type.Array(Type.String()),
+  networks: Type.Array(Type.Integer(), { description: 'ids; 0 is the backbone' }),
+  address: Type.Optional(Type.String({ description: "host:port; the beacon's for a relay-only node" })),
+  public_key: Type.Optional(Type.String({ description: 'raw Ed25519 key, base64' })),
+  peer_id: Type.Optional(Type.String({ description: 'the same key as a libp2p peer id' })),
+  version: Type.Optional(Type.String()),
+  public: Type.Boolean(),
+  last_seen: UnixSeconds,
+  online: Type.Boolean({ description: 'seen within the stale threshold' }),
+});
+
+export const NodePageReply = Type.Object({
+  nodes: Type.Array(NodeReply),
+  next: PageNext,
+  last_event: Type.Integer({
+    description: '`Last-Event-ID` for `/api/events` after which the page is not older than what is told',
+  }),
+  nodes_total: Count,
+  stale_after_seconds: Type.Number(),
+});
+
+export const SeenReply = Type.Object({
+  seen: Type.Array(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }), {
+    description: 'pairs of node id and unix seconds',
+  }),
+  next: PageNext,
+  online: Type.Integer({ minimum: 0, description: 'nodes that were seen within the stale threshold' }),
+});
+
+export const DurabilityReply = Type.Object({
+  mode: Type.String({ description: 'strict, batch or async as configured; memory without a data folder' }),
+  applied_seq: Count,
+  durable_seq: Count,
+  last_sync_at: OptionalTimestamp,
+  last_sync_duration_ms: Type.Number(),
+  log_bytes: Count,
+  last_snapshot_at: OptionalTimestamp,
+  last_snapshot_bytes: Type.Union([Count, Type.Null()]),
+  last_snapshot_seq: Type.Union([Count, Type.Null()]),
+  failed: Type.Boolean({ description: 'the log cannot be written any more' }),
+  requests_total: Count,
+});

@@ -1,6 +1,7 @@
 import type { AdminIdentity } from '../auth/index.ts';
 import type { HttpDependencies, SnapshotFigures } from '../http/index.ts';
 import type { Registry } from '../registry.ts';
+import { fleetFigures } from './fleet-figures.ts';
 
 /** The version that the original's interface answers (spec 14). */
 const HTTP_INTERFACE_VERSION = '1.0';
@@ -18,6 +19,8 @@ export function httpDependencies(registry: Registry, version: string): HttpDepen
   };
   return {
     clock,
+    timers: registry.timers,
+    fleet: fleetFigures(registry),
     logger: registry.logger,
     adminTokens: registry.adminTokens,
     health: () => ({

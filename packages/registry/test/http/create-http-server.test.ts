@@ -26,7 +26,7 @@ describe('every answer', () => {
   );
 
   test.each([
-    ['GET', '/api/nodes'],
+    ['GET', '/api/users'],
     ['GET', '/debug/pprof/'],
     ['POST', '/healthz'],
     ['GET', '/api/breakers/registry.punch'],
@@ -85,7 +85,11 @@ test('the interface describes itself', async () => {
     'DELETE /api/breakers/{name}',
     'GET /api/admin/whitelist',
     'GET /api/breakers',
+    'GET /api/durability',
+    'GET /api/events',
     'GET /api/health',
+    'GET /api/nodes',
+    'GET /api/nodes/seen',
     'GET /api/runtime',
     'GET /healthz',
     'GET /metrics',

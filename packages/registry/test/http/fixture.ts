@@ -8,6 +8,31 @@ import { MemoryOperatorFiles } from '../operator-files/memory-operator-files.ts'
 
 export const ADMIN_TOKEN = 'correct horse battery staple';
 
+/** A registry without nodes in which nothing happens; fleet-routes.test.ts has a real one. */
+const noFleet: HttpDependencies['fleet'] = {
+  nodePage: async () => ({ nodes: [], next: undefined }),
+  seenPage: () => ({ seen: [], next: undefined }),
+  nodesTotal: () => 0,
+  onlineSince: () => 0,
+  staleAfterSeconds: 1_800,
+  durability: () => ({
+    mode: 'memory',
+    appliedSeq: 0,
+    durableSeq: 0,
+    lastSyncAtMs: undefined,
+    lastSyncDurationMs: 0,
+    logBytes: 0,
+    lastSnapshotAtMs: undefined,
+    lastSnapshotBytes: undefined,
+    lastSnapshotSeq: undefined,
+    isFailed: false,
+  }),
+  requestsTotal: () => 0,
+  lastEventId: 0,
+  eventsSince: () => [],
+  onEvents: () => () => undefined,
+};
+
 /** An HTTP interface on real breakers and a real whitelist, in front of a registry that the test plays. */
 export async function httpFixture(options: { plainToken?: string; scoped?: readonly AdminScope[] } = {}) {
   const clock = new ManualClock(Date.parse('2026-03-04T05:06:07.890Z'));
@@ -40,6 +65,8 @@ export async function httpFixture(options: { plainToken?: string; scoped?: reado
   };
   const dependencies: HttpDependencies = {
     clock,
+    timers: clock,
+    fleet: noFleet,
     logger,
     adminTokens,
     health: () => state.health,
