@@ -212,6 +212,11 @@ export class CoordinationAgent {
     this.#started.store = store;
     const shared = sharedParts({ settings, store, timers, events, logger });
     this.#started.shared = shared;
+    this.#endings.push(
+      events.on('store.committed', ({ payload }) => {
+        shared.descriptors.verified(payload.digest, payload.size);
+      }),
+    );
     void shared.descriptors.scan(store, { timers, signal: this.#stopping.signal });
     // The count includes this node.
     store.start({

@@ -128,6 +128,8 @@ export interface Download {
   readonly readers: number;
   /** Where the bytes come from just now, for headers, metrics and the loop guard: `peer`, `origin` and the node. */
   readonly source: { readonly kind: 'peer' | 'origin'; readonly nodeId: string } | undefined;
+  /** Whether somebody has the writing half: bytes come in, or are asked for at a certain place. */
+  readonly isFed: boolean;
   /** The writing half, or undefined while somebody else has it. */
   feed(): Feeder | undefined;
   /** Resolves with the size as soon as it is known; rejects when the download fails first. */

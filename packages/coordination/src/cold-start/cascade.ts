@@ -99,9 +99,15 @@ export class ColdStart {
       finish(resolution.outcome);
       return resolution;
     } catch (error) {
-      finish(ERROR_OUTCOMES[errorCode(error) ?? ''] ?? 'error');
+      const isMoot = signal.aborted && (await this.#isStored(digest));
+      finish(isMoot ? 'local_hit' : (ERROR_OUTCOMES[errorCode(error) ?? ''] ?? 'error'));
       throw error;
     }
+  }
+
+  /** Nobody waits for a run any more once the object has come by another way. */
+  async #isStored(digest: Digest): Promise<boolean> {
+    return this.#context.parts.store.has(digest).catch(() => false);
   }
 }
 

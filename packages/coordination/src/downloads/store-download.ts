@@ -124,6 +124,10 @@ export class StoreDownload implements Download {
     return this.#source;
   }
 
+  get isFed(): boolean {
+    return this.#feeder !== undefined;
+  }
+
   feed(): Feeder | undefined {
     if (this.#state !== 'open' || this.#feeder !== undefined) return undefined;
     const feeder = new DownloadFeeder({

@@ -5,7 +5,7 @@
 
 import { errorCode, type Clock, type Logger, type Timers } from '@muster/core';
 import { isDigest } from '../digest.ts';
-import { rankOf } from '../election/hrw.ts';
+import { RankMemo } from '../election/hrw.ts';
 import type { ClusterMembers, ContentStore, InFlightEntry, NegativeCacheReader, Pump } from '../parts.ts';
 import type {
   Digest,
@@ -45,6 +45,8 @@ type Presence = boolean | 'unavailable';
 /** Computes intents and hands pulls to the pump. */
 export class LocalCoordination {
   readonly #parts: LocalCoordinationParts;
+  /** Everybody asks the puller of a digest about it, and hashing ten thousand members for each takes ten milliseconds. */
+  readonly #ranks = new RankMemo();
   #lastWarningAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: LocalCoordinationParts) {
@@ -69,7 +71,7 @@ export class LocalCoordination {
             progressBytes: entry.progressBytes,
           }),
       // Over the whole view, also where pullers are chosen in the zone only.
-      rank: rankOf(members.snapshot(), members.self(), digest),
+      rank: this.#ranks.rankOf(members.snapshot(), members.self(), digest),
       recentlyFailed: failure !== undefined,
       ...(failure === undefined ? {} : { cooldownUntil: failure.cooldownUntil }),
       failureClass: failure?.failureClass ?? '',

@@ -103,6 +103,17 @@ test('alone: ready at once, pulls through the mirror, counts, and stops in order
   await agent.stop();
 });
 
+test('whatever is committed to the store, its size is known from then on', async () => {
+  const { agent, origin, url } = await make();
+  await agent.start();
+  await agent.whenReady;
+  const digest = `sha256:${'ab'.repeat(32)}` as const;
+  agent.events.publish('store.committed', { digest, size: 4_321 });
+  const head = await fetch(url('mirror', `/v2/team/app/blobs/${digest}`), { method: 'HEAD' });
+  expect([head.status, head.headers.get('content-length')]).toEqual([200, '4321']);
+  expect(origin.countsOf(digest)).toMatchObject({ get: 0, head: 0 });
+});
+
 /** Of coordination spec 23. */
 const SUBSYSTEMS = [
   'coord',

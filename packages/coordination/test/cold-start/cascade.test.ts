@@ -195,6 +195,19 @@ describe('one run per digest', () => {
     expect(await harness.resolve()).toMatchObject({ how: 'tail' });
   });
 
+  it('has found the object when the last one leaves because it has come by another way', async () => {
+    const harness = new CascadeHarness();
+    harness.intents.set(harness.node(0), never);
+    const leaving = new AbortController();
+    const resolving = harness.coldStart.resolve(harness.request({ signal: leaving.signal }));
+    await flush();
+    harness.isStored = true;
+    leaving.abort(new Error('it is here'));
+    await expect(resolving).rejects.toThrow('it is here');
+    await flush();
+    expect(harness.outcomes).toEqual(['local_hit']);
+  });
+
   it('does not begin for a caller who has left already', async () => {
     const harness = new CascadeHarness();
     await expect(harness.resolve({ signal: AbortSignal.abort(new Error('left')) })).rejects.toThrow('left');

@@ -386,6 +386,28 @@ describe('pull_intent', () => {
     expect(warnings[0]?.fields).toMatchObject({ digest: testDigest(1) });
   });
 
+  it('ranks itself once for a digest and a list of members, however often it is asked', async () => {
+    let looks = 0;
+    const counted = (id: string) => ({
+      get id() {
+        looks += 1;
+        return id;
+      },
+      addr: '',
+      zone: '',
+    });
+    let snapshot = ['n0', 'n1', 'n2'].map(counted);
+    const { server } = setUp({ members: { self: () => 'n1', snapshot: () => snapshot as never } });
+    const ranks = async (): Promise<number> => (await server.localPullIntent(testDigest(1))).rank;
+    const first = await ranks();
+    const looked = looks;
+    expect(looked).toBeGreaterThan(0);
+    expect(await ranks()).toBe(first);
+    expect(looks).toBe(looked);
+    snapshot = ['n0', 'n2'].map(counted);
+    expect(await ranks()).toBe(-1);
+  });
+
   it('asks the secondary source, which may have it while the store cannot say', async () => {
     const store = {
       has: async () => Promise.reject(coordinationErrors.create('STORAGE_UNAVAILABLE', 'EIO')),

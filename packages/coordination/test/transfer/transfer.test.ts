@@ -221,6 +221,24 @@ describe('TransferServer', () => {
     expect(tail.offset).toBe(2_500_000);
   });
 
+  it('lets nobody wait for a session that only looks for a source itself', async () => {
+    const node = await testNode();
+    const { addr, server } = await start(node);
+    const { bytes, digest } = content(3_000_000);
+    const download = await node.downloads.open(digest, { kind: 'blob' });
+    const asked = async (): Promise<unknown> => client(node).open(ask(addr, digest, 0, true));
+    expect(await asked()).toMatchObject({ outcome: 'notfound' });
+    const feeder = download.feed();
+    const waiting = asked();
+    await expect.poll(() => server.activeServes).toBe(1);
+    feeder?.release();
+    expect(await waiting).toMatchObject({ outcome: 'notfound' });
+    const next = download.feed();
+    await next?.write(bytes.subarray(0, 2_000_000));
+    next?.release();
+    expect(await asked()).toMatchObject({ kind: 'body' });
+  });
+
   it('cuts off the readers of an object in progress that turns out wrong', async () => {
     const node = await testNode();
     const { addr } = await start(node);

@@ -124,7 +124,7 @@ export class TransferHandler {
     if (await this.#serveStored(ask)) return;
     const { request, response, digest, nodeId } = ask;
     const isPartialWanted = request.method === 'GET' && request.headers[ACCEPT_PARTIAL] === '1';
-    if (isPartialWanted && this.#parts.options.partialTransfer && this.#isPulling(digest)) {
+    if (isPartialWanted && this.#parts.options.partialTransfer && this.#isComing(digest)) {
       const leave = this.#admission.enter(digest, nodeId, this.#parts.clock.monotonic());
       if (leave === undefined) return this.#refuse(ask);
       try {
@@ -207,9 +207,20 @@ export class TransferHandler {
 
   // Objects in progress (14.5)
 
-  #isPulling(digest: Digest): boolean {
+  /**
+   * Whether bytes of the object are here or on their way: a pull runs or is queued, or somebody is asked for them. A session that
+   * only looks for a source has nothing to give (14.5): whoever waited for it would look no further, for two such nodes in vain.
+   */
+  #isComing(digest: Digest): boolean {
     const { downloads, inflight, clock } = this.#parts;
-    return downloads.get(digest) !== undefined || inflight?.lookup(digest, clock.now()) !== undefined;
+    const download = downloads.get(digest);
+    if (
+      download !== undefined &&
+      (download.receivedBytes > 0 || download.isFed || download.state !== 'open')
+    ) {
+      return true;
+    }
+    return inflight?.lookup(digest, clock.now()) !== undefined;
   }
 
   /** False when there is nothing to be had, or when the asking node is where it comes from. */
@@ -266,7 +277,7 @@ export class TransferHandler {
         return download;
       }
       if (download !== undefined && isLoop(download)) return undefined;
-      if (!this.#isPulling(digest)) {
+      if (!this.#isComing(digest)) {
         return (await storedSize(store, digest)) === undefined ? undefined : 'stored';
       }
       if (isGone(response)) return undefined;
