@@ -1,0 +1,37 @@
+/** Whom a demo works with, and that they run. */
+import { fleetErrors } from '../fleet/fleet-errors.ts';
+import type { FleetFile, FleetMember, FleetRole } from '../fleet/fleet-file.ts';
+import type { FleetControl } from './ports.ts';
+import type { Story } from './story.ts';
+
+/** The fleet with everybody in it running: who was dead or paused is started, and it is said. */
+export async function wholeFleet(story: Story, control: FleetControl): Promise<FleetFile> {
+  const { members } = await control.fleet();
+  for (const { name, state } of members) {
+    if (state === 'running') continue;
+    story.step(`${name} is ${state}: it is started first.`);
+    if (state === 'paused') await control.resume(name);
+    else await control.restart(name);
+  }
+  return await control.fleet();
+}
+
+/** Members of a role. Rejects FLEET_MEMBER_UNKNOWN when there are fewer than the demo needs. */
+export function membersOf(
+  fleet: Pick<FleetFile, 'members'>,
+  role: FleetRole,
+  atLeast = 1,
+): readonly FleetMember[] {
+  const found = fleet.members.filter((member) => member.role === role && member.misbehaves === undefined);
+  if (found.length >= atLeast) return found;
+  throw fleetErrors.create(
+    'FLEET_MEMBER_UNKNOWN',
+    `this demo needs at least ${atLeast} of role ${role}, and the fleet has ${found.length}`,
+    { hint: 'Start the fleet with more members, or with its defaults.', details: { role } },
+  );
+}
+
+/** The first member of a role. */
+export function memberOf(fleet: Pick<FleetFile, 'members'>, role: FleetRole): FleetMember {
+  return membersOf(fleet, role)[0] as FleetMember;
+}
