@@ -11,6 +11,8 @@ export const FLEET_IDS = ['fleet'];
 
 const MIB = 1_048_576;
 const QUICK_COUNTS = [1, 10];
+const MOST_PROCESSES = 10;
+const SHARED_PROCESSES = 5;
 
 /** One image pulled by 1, 10 and 50 peers, directly and through their mirrors, one after the other in the same run. */
 export async function measureFleets(context: BenchmarkContext): Promise<void> {
@@ -37,9 +39,9 @@ async function measureFleet(
   peers: number,
 ): Promise<void> {
   const direct = await lab.direct(image, peers);
-  const fleet = await lab.fleet(peers);
+  const fleet = await lab.fleet(peers, { perProcess: agentsPerProcess(peers) });
   try {
-    const idle = memoryOf(fleet);
+    const idle = memoryOf(fleet, peers);
     const cpuBefore = cpuOf(fleet);
     const callsBefore = await callsOf(fleet);
     const cold = await lab.pull(image, fleet.runtimes());
@@ -48,7 +50,7 @@ async function measureFleet(
     const warm = await lab.pull(image, fleet.runtimes());
     reportOrigin(context, peers, { direct, cold, warm });
     reportTimes(context, peers, { direct, cold, warm });
-    reportCost(context, peers, { image, cpuSeconds, calls, idle, used: memoryOf(fleet) });
+    reportCost(context, peers, { image, cpuSeconds, calls, idle, used: memoryOf(fleet, peers) });
   } finally {
     await fleet[Symbol.asyncDispose]();
   }
@@ -118,13 +120,28 @@ function reportCost(context: BenchmarkContext, peers: number, cost: Cost): void 
     `processor time of an agent for its cold pull; ${perGigabyte.toFixed(2)} s a GB`,
   );
   report('calls', calls / peers, 'calls', 'coordination calls an agent answered during the cold pull');
-  report('memory.idle', idle / MIB, 'MiB', 'resident, largest of the agents, before the pulls');
-  report('memory.used', used / MIB, 'MiB', 'resident, largest of the agents, after the pulls');
+  report(
+    'memory.idle',
+    idle / MIB,
+    'MiB',
+    "resident, largest of the agents' processes by agent, before the pulls",
+  );
+  report(
+    'memory.used',
+    used / MIB,
+    'MiB',
+    "resident, largest of the agents' processes by agent, after the pulls",
+  );
 }
 
 function reporter(context: BenchmarkContext, peers: number) {
   return (name: string, value: number, unit: string, note: string): void =>
-    context.report({ id: `fleet.n${peers}.${name}`, value, unit, note: `${peers} peers; ${note}` });
+    context.report({ id: `fleet.n${peers}.${name}`, value, unit, note: `${placeOf(peers)}; ${note}` });
+}
+
+function placeOf(peers: number): string {
+  const each = agentsPerProcess(peers);
+  return each === 1 ? `${peers} peers` : `${peers} peers, ${each} in a process`;
 }
 
 function gigabytes(bytes: number): string {
@@ -135,8 +152,15 @@ function cpuOf(fleet: MirrorFleet): number {
   return fleet.figures().reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 }
 
-function memoryOf(fleet: MirrorFleet): number {
-  return Math.max(...fleet.figures().map(({ residentBytes }) => residentBytes));
+/** Of the largest process, by agent. */
+function memoryOf(fleet: MirrorFleet, peers: number): number {
+  const largest = Math.max(...fleet.figures().map(({ residentBytes }) => residentBytes));
+  return largest / agentsPerProcess(peers);
+}
+
+/** Each has a process of its own up to ten on two cores; beyond that five processes share them. */
+function agentsPerProcess(peers: number): number {
+  return peers <= MOST_PROCESSES ? 1 : Math.ceil(peers / SHARED_PROCESSES);
 }
 
 async function callsOf(fleet: MirrorFleet): Promise<number> {

@@ -11,6 +11,7 @@ import { endWithUs } from './children.ts';
 import { Samples } from './metrics.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../../packages/muster/bin/muster.mjs');
+const PACKED = join(import.meta.dirname, 'packed-agents.ts');
 const POLL_MS = 100;
 const STOP_MS = 15_000;
 /** How often the laboratory carries announcements from one folder to another, for views that differ. */
@@ -32,6 +33,8 @@ export interface FleetPlan {
   readonly sees?: (viewer: number, seen: number) => boolean;
   /** Program that runs an agent with `--config <file>`. @default `muster mirror run` */
   readonly program?: (index: number) => readonly string[];
+  /** How many agents share a process, where a machine has not the cores for so many; they end together. @default 1 */
+  readonly perProcess?: number;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -105,9 +108,14 @@ export class MirrorAgent {
     const child = this.#start();
     this.#child = child;
     this.#ready = undefined;
-    const log = createWriteStream(join(this.folder, 'log'), { flags: 'a' });
-    child.stderr?.pipe(log);
-    this.#ready = await firstLine<ReadyLine>(child, this.folder);
+    logTo(child, this.folder);
+    [this.#ready] = (await firstLines(child, this.folder, 1)) as [ReadyLine];
+  }
+
+  /** Takes a process that runs it, among others. */
+  adopt(child: ChildProcess, ready: ReadyLine): void {
+    this.#child = child;
+    this.#ready = ready;
   }
 
   /** Whether it says that it is ready, and its mirror has opened. */
@@ -192,7 +200,7 @@ export class MirrorFleet implements AsyncDisposable {
     for (const agent of agents) {
       await mkdir(agent.folder, { recursive: true });
       await mkdir(viewFolder(plan, agent.index), { recursive: true });
-      await writeFile(join(agent.folder, 'config.yml'), JSON.stringify(configOf(plan, agent)));
+      await writeFile(configFile(agent.folder), JSON.stringify(configOf(plan, agent)));
     }
     return new MirrorFleet(plan, agents);
   }
@@ -201,7 +209,7 @@ export class MirrorFleet implements AsyncDisposable {
   static async start(plan: FleetPlan, withinMs = 120_000): Promise<MirrorFleet> {
     const fleet = await MirrorFleet.make(plan);
     try {
-      await Promise.all(fleet.agents.map((agent) => agent.start()));
+      await fleet.#startAll();
       fleet.#carryViews();
       await fleet.untilReady(withinMs);
       return fleet;
@@ -209,6 +217,20 @@ export class MirrorFleet implements AsyncDisposable {
       await fleet[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  async #startAll(): Promise<void> {
+    const { perProcess = 1 } = this.#plan;
+    if (perProcess === 1) {
+      await Promise.all(this.agents.map((agent) => agent.start()));
+      return;
+    }
+    const groups = Math.ceil(this.agents.length / perProcess);
+    await Promise.all(
+      Array.from({ length: groups }, async (_, index) =>
+        startPacked(this.#plan, this.agents.slice(index * perProcess, (index + 1) * perProcess)),
+      ),
+    );
   }
 
   /** The agent of this index, counted from 0. */
@@ -247,9 +269,10 @@ export class MirrorFleet implements AsyncDisposable {
     return Samples.parse(...(await Promise.all(running.map((agent) => agent.metricsText()))));
   }
 
-  /** Memory and processor time of the running agents. */
+  /** Memory and processor time of the processes of the running agents. */
   figures(): readonly ProcessFigures[] {
-    return this.agents.filter(({ isRunning }) => isRunning).map((agent) => agent.figures());
+    const running = this.agents.filter(({ isRunning }) => isRunning);
+    return [...new Set(running.map(({ pid }) => pid))].map(processFigures);
   }
 
   /** The runtimes of the driver: one for each agent. */
@@ -344,9 +367,28 @@ function configOf(plan: FleetPlan, { index, folder, cacheFolder }: MirrorAgent):
 }
 
 function startProcess(plan: FleetPlan, index: number, folder: string): ChildProcess {
-  const [command = '', ...args] = plan.program?.(index) ?? [process.execPath, PROGRAM, 'mirror', 'run'];
+  const command = plan.program?.(index) ?? [process.execPath, PROGRAM, 'mirror', 'run'];
+  return spawnAgents(plan, [...command, '--config', configFile(folder), '--json'], folder);
+}
+
+/** Starts a process that runs all of these. */
+async function startPacked(plan: FleetPlan, agents: readonly MirrorAgent[]): Promise<void> {
+  const folder = agents[0]?.folder ?? plan.folder;
+  const files = agents.map((agent) => configFile(agent.folder));
+  const child = spawnAgents(plan, [process.execPath, '--conditions=muster-source', PACKED, ...files], folder);
+  logTo(child, folder);
+  const lines = await firstLines(child, folder, agents.length);
+  for (const [index, agent] of agents.entries()) agent.adopt(child, lines[index] as ReadyLine);
+}
+
+function configFile(folder: string): string {
+  return join(folder, 'config.yml');
+}
+
+function spawnAgents(plan: FleetPlan, command: readonly string[], folder: string): ChildProcess {
+  const [program = '', ...args] = command;
   const { NODE_OPTIONS: _, ...environment } = process.env;
-  const child = spawn(command, [...args, '--config', join(folder, 'config.yml'), '--json'], {
+  const child = spawn(program, args, {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...environment, ...plan.environment },
@@ -354,13 +396,19 @@ function startProcess(plan: FleetPlan, index: number, folder: string): ChildProc
   return endWithUs(child);
 }
 
-async function firstLine<T>(child: ChildProcess, folder: string): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
+function logTo(child: ChildProcess, folder: string): void {
+  child.stderr?.pipe(createWriteStream(join(folder, 'log'), { flags: 'a' }));
+}
+
+/** The first `count` lines that it prints, one for each of its agents. */
+async function firstLines(child: ChildProcess, folder: string, count: number): Promise<readonly ReadyLine[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
   let text = '';
   child.stdout?.setEncoding('utf8');
   child.stdout?.on('data', (chunk: string) => {
     text += chunk;
-    if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
+    const lines = text.split('\n').slice(0, -1);
+    if (lines.length >= count) resolve(lines.slice(0, count));
   });
   child.once('error', reject);
   child.once('close', (code, signal) => {
@@ -368,5 +416,5 @@ async function firstLine<T>(child: ChildProcess, folder: string): Promise<T> {
       .catch(() => '')
       .then((log) => reject(new Error(`an agent ended with ${signal ?? code}: ${log.slice(-2_000)}`)));
   });
-  return JSON.parse(await promise) as T;
+  return (await promise).map((line) => JSON.parse(line) as ReadyLine);
 }
