@@ -5,6 +5,7 @@ import { resolveTag } from '../pull/resolve-tag.ts';
 import { agentMetrics, type AgentState, agentState, type OpsPlace, sumOf } from '../client/ops-client.ts';
 import { localAddress, parseAddress } from '../settings/address.ts';
 import { examineContainerd } from './containerd.ts';
+import { examineDocker } from './docker.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { examineRegistriesConf } from './registries-conf.ts';
 
@@ -12,6 +13,7 @@ export interface DoctorOptions extends OpsPlace {
   readonly containerdConfig: string;
   readonly certsDir: string | undefined;
   readonly registriesConf: string;
+  readonly dockerConfig: string;
   readonly image: string | undefined;
   readonly origin: string | undefined;
 }
@@ -72,16 +74,17 @@ async function examineRuntimes(
     registries,
   });
   const others = await examineRegistriesConf({ path: options.registriesConf, mirror, registries });
-  if (containerd === undefined && others === undefined) {
+  const docker = await examineDocker({ path: options.dockerConfig, mirror, registries });
+  if (containerd === undefined && others === undefined && docker === undefined) {
     return [
       problem(
         'runtime',
-        `neither ${options.containerdConfig} nor ${options.registriesConf} is there`,
-        'Say where they are: --containerd-config, --certs-dir, --registries-conf.',
+        `none of ${options.containerdConfig}, ${options.registriesConf} and ${options.dockerConfig} is there`,
+        'Say where they are: --containerd-config, --certs-dir, --registries-conf, --docker-config.',
       ),
     ];
   }
-  return [...(containerd ?? []), ...(others ?? [])];
+  return [...(containerd ?? []), ...(others ?? []), ...(docker ?? [])];
 }
 
 /** What the figures of the agent say of the runtime. */

@@ -61,4 +61,11 @@ export const doctorMirrorSettings = defineSettings({
       'Configuration of Podman and CRI-O; files in the folder of the same name with .d count, too.',
     group: 'Runtime',
   },
+  'docker-config': {
+    type: 'path',
+    environment: 'MUSTER_DOCKER_CONFIG',
+    default: '/etc/docker/daemon.json',
+    description: 'Configuration of Docker.',
+    group: 'Runtime',
+  },
 });

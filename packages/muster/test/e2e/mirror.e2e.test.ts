@@ -185,6 +185,8 @@ describe('three mirrors with their members in a file', { timeout: PATIENCE_MS * 
       join(folder, 'none.toml'),
       '--registries-conf',
       join(folder, 'none.conf'),
+      '--docker-config',
+      join(folder, 'none.json'),
       '--image',
       `${REGISTRY}/${REPOSITORY}@${image.root.digest}`,
       '--json',
