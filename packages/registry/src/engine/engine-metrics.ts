@@ -40,6 +40,8 @@ const AUDIT_ACTIONS = [
   'breaker.delete',
 ] as const;
 
+const LEASE_EVENTS = ['granted', 'done', 'given_up', 'expired'] as const;
+
 /** What is counted of one operation; looked up once, counted with additions. */
 export class OperationMetrics {
   readonly requests: Counter;
@@ -77,6 +79,7 @@ export class EngineMetrics {
   readonly walFull: Counter;
   readonly suspectedReplays: Counter;
   readonly auditEvents: Counter;
+  readonly #leases: (event: (typeof LEASE_EVENTS)[number]) => Counter;
   readonly #operation: (type: string) => OperationMetrics;
   readonly #audit: (action: string) => Counter;
 
@@ -127,6 +130,12 @@ export class EngineMetrics {
       'muster_signature_replays_suspected_total',
       'Signatures used before that came from another address.',
     );
+    const leases = registry.counterFamily(
+      'muster_leases_total',
+      'Leases granted, and how they ended: released as done or given up, or not renewed in time.',
+      { event: LEASE_EVENTS },
+    );
+    this.#leases = (event) => leases.with({ event });
     this.keyRotations = registry.counter('pilot_key_rotations_total', 'Keys rotated or recovered.');
   }
 
@@ -158,6 +167,12 @@ export class EngineMetrics {
         case 'key.rotated':
         case 'key.recovered':
           this.keyRotations.add();
+          break;
+        case 'lease.granted':
+          this.#leases('granted').add();
+          break;
+        case 'lease.released':
+          this.#leases(event.why).add();
           break;
         default:
       }

@@ -97,6 +97,8 @@ export class Engine {
       });
     }
     this.#demands = new DemandMeter(this);
+    // Their holders may have renewed them just before the end of the process that granted them.
+    if (!this.isStandby) this.state.leases.renewAll(options.clock.monotonic());
   }
 
   /** Whether this server is a standby. */
@@ -235,6 +237,7 @@ export class Engine {
       isAdmin: (scope) => admin.permits(scope),
       adminName: () => admin.name,
       admitNewKey: () => caller.admitNewKey(),
+      monotonicMs: () => options.clock.monotonic(),
     };
   }
 
@@ -250,6 +253,9 @@ export class Engine {
     const events = [...(decision.events ?? []), ...noted];
     const seq = events.length === 0 ? (decision.reads ?? this.options.log.appendedSeq) : this.commit(events);
     if (decision.seen !== undefined) this.#seen(decision.seen, proof.signed, caller, call.now);
+    if (decision.renews !== undefined) {
+      this.state.leases.renew(decision.renews, this.options.clock.monotonic());
+    }
     for (const note of decision.audit ?? []) this.options.onAudit(note, this.options.clock.now());
     return { body: bodyOf(operation.type, decision), seq };
   }

@@ -76,10 +76,30 @@ export function applyEvent(state: Directory, event: RegistryEvent, seq: number):
       state.identityProvider = event.provider;
       state.settingsChangedBy = seq;
       return;
+    case 'lease.granted':
+      return applyLeaseGranted(state, event, seq);
+    case 'lease.released':
+      return applyLeaseReleased(state, event);
     default:
       event satisfies never;
       throw new Error(`unknown event ${JSON.stringify(event)}`);
   }
+}
+
+function applyLeaseGranted(
+  state: Directory,
+  { resource, node, token, ttlMs }: Extract<RegistryEvent, { type: 'lease.granted' }>,
+  seq: number,
+): void {
+  state.leases.grant({ resource, node, token, ttlMs }, seq);
+}
+
+function applyLeaseReleased(
+  state: Directory,
+  { resource, token, why, forgets }: Extract<RegistryEvent, { type: 'lease.released' }>,
+): void {
+  state.leases.release(resource, token, why === 'done');
+  if (forgets !== undefined) state.leases.forget(forgets);
 }
 
 /** The slot of a known node, marked as changed by `seq`. */

@@ -1,6 +1,7 @@
 import type { Random } from '@muster/core';
 import type { IdentityProviderSettings } from './events.ts';
 import { BACKBONE, defaultLimits, type DirectoryLimits } from './limits.ts';
+import { LeaseTable } from './lease-table.ts';
 import { Network } from './network.ts';
 import { NodeFlag, NodeTable } from './node-table.ts';
 import { TrustGraph } from './trust-graph.ts';
@@ -15,6 +16,7 @@ export class Directory {
   readonly networks = new Map<number, Network>();
   readonly networksByName = new Map<string, number>();
   readonly trust = new TrustGraph();
+  readonly leases = new LeaseTable();
   /** Next id that sequential allocation hands out. */
   nextNode = 1;
   nextNetwork = 1;
@@ -50,6 +52,11 @@ export class Directory {
         created: 0,
       }),
     );
+  }
+
+  /** The reign that leases are granted under: when the store was begun, in unix seconds. Restarts do not change it. */
+  get leaseEpoch(): number {
+    return Math.max(1, this.networks.get(BACKBONE)?.profile.created ?? 0);
   }
 
   /** Whether two live nodes share a network other than the backbone. */

@@ -101,6 +101,24 @@ export type RegistryEvent =
   | { readonly type: 'network.deleted'; readonly network: number }
   | { readonly type: 'network.renamed'; readonly network: number; readonly name: string }
   | { readonly type: 'network.enterprise'; readonly network: number; readonly enterprise: boolean }
+  | {
+      readonly type: 'lease.granted';
+      readonly resource: string;
+      readonly node: number;
+      readonly token: number;
+      readonly ttlMs: number;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'lease.released';
+      readonly resource: string;
+      readonly token: number;
+      readonly at: number;
+      /** Why: its holder has done the work, gives up, or has not renewed it. */
+      readonly why: 'done' | 'given_up' | 'expired';
+      /** Of this resource it is forgotten who has done it, to make room. */
+      readonly forgets?: string;
+    }
   | { readonly type: 'settings.identity_webhook'; readonly url: string }
   | { readonly type: 'settings.identity_provider'; readonly provider: IdentityProviderSettings | undefined };
 
@@ -141,6 +159,8 @@ export const eventCodes: Readonly<Record<EventType, number>> = {
   'network.enterprise': 25,
   'settings.identity_webhook': 26,
   'settings.identity_provider': 27,
+  'lease.granted': 28,
+  'lease.released': 29,
 };
 
 const typesByCode = new Map<number, EventType>(

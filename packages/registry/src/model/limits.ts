@@ -16,6 +16,12 @@ export interface DirectoryLimits {
   readonly hostnameHoldSeconds: number;
   /** Trust pairs and pending reports that one node may have declared. @default 10_000 */
   readonly maxTrustPerNode: number;
+  /** Leases that are held at a time; above it a wish is refused with `limit_reached`. @default 65_536 */
+  readonly maxLeases: number;
+  /** Leases that one node may hold at a time; above it a wish is refused with `limit_reached`. @default 1_024 */
+  readonly maxLeasesPerNode: number;
+  /** Resources of which is remembered who has done them; above it the oldest are forgotten. @default 65_536 */
+  readonly maxDoneLeases: number;
 }
 
 export const defaultLimits: DirectoryLimits = {
@@ -24,6 +30,9 @@ export const defaultLimits: DirectoryLimits = {
   maxNetworks: 65_535,
   hostnameHoldSeconds: 86_400,
   maxTrustPerNode: 10_000,
+  maxLeases: 65_536,
+  maxLeasesPerNode: 1_024,
+  maxDoneLeases: 65_536,
 };
 
 /** The network that every live node is a member of (spec 1.1). */

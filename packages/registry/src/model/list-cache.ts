@@ -201,6 +201,8 @@ export class ListCache {
       case 'trust.revoked':
       case 'settings.identity_webhook':
       case 'settings.identity_provider':
+      case 'lease.granted':
+      case 'lease.released':
         return;
       default:
         return this.#changed(event.id);

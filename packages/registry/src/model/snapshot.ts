@@ -1,6 +1,8 @@
 import { decodeProfile } from './node-profile.ts';
 import type { Directory } from './directory.ts';
 import type { IdentityProviderSettings } from './events.ts';
+import { leaseImages, restoreLeases } from './lease-images.ts';
+import type { StoredLease } from './lease-table.ts';
 import { Network, type NetworkProfile, type Role } from './network.ts';
 import { STORED_FLAGS } from './node-table.ts';
 import type { TrustEntry } from './trust-graph.ts';
@@ -12,7 +14,15 @@ export interface SnapshotBlock {
 }
 
 /** Kinds of blocks: never reused, never changed. */
-export const BlockKind = { meta: 1, nodes: 2, network: 3, members: 4, trust: 5, carried: 6 } as const;
+export const BlockKind = {
+  meta: 1,
+  nodes: 2,
+  network: 3,
+  members: 4,
+  trust: 5,
+  carried: 6,
+  leases: 7,
+} as const;
 
 const BLOCK_BYTES = 128 * 1024;
 const NODE_HEADER_BYTES = 4 + 2 + 4 + 4 * 5 + 4;
@@ -24,6 +34,8 @@ interface Meta {
   readonly nextNetwork: number;
   readonly identityWebhookUrl: string;
   readonly identityProvider: IdentityProviderSettings | null;
+  /** Absent in snapshots from before leases. */
+  readonly lastLeaseToken?: number;
 }
 
 interface NetworkImage {
@@ -47,6 +59,8 @@ export class SnapshotCapture {
   readonly #state: Directory;
   readonly #meta: Meta;
   readonly #carried: [string, unknown][];
+  /** What is stored of a lease never changes in it, so a list of them is a picture. */
+  readonly #leases: Readonly<Record<'held' | 'done', readonly StoredLease[]>>;
   readonly #networkIds: number[];
   readonly #slots: number;
   readonly #generation: number;
@@ -70,7 +84,10 @@ export class SnapshotCapture {
       nextNetwork: state.nextNetwork,
       identityWebhookUrl: state.identityWebhookUrl,
       identityProvider: state.identityProvider ?? null,
+      ...(state.leases.lastToken === 0 ? {} : { lastLeaseToken: state.leases.lastToken }),
     };
+    const { held, done } = state.leases;
+    this.#leases = { held: [...held.values()], done: [...done.values()] };
     this.#carried = Object.entries(state.carried);
     this.#networkIds = [...state.networks.keys()];
     this.#slots = state.nodes.usedSlots;
@@ -93,6 +110,7 @@ export class SnapshotCapture {
     yield* this.#networkBlocks();
     yield* this.#trustBlocks();
     for (const [name, value] of this.#carried) yield* carriedBlocks(name, value);
+    for (const bytes of leaseImages(this.#leases)) yield { kind: BlockKind.leases, bytes };
   }
 
   #keepNode(slot: number): void {
@@ -173,6 +191,7 @@ export function restoreBlock(state: Directory, kind: number, bytes: Buffer): voi
       state.nextNetwork = meta.nextNetwork;
       state.identityWebhookUrl = meta.identityWebhookUrl;
       state.identityProvider = meta.identityProvider ?? undefined;
+      state.leases.lastToken = meta.lastLeaseToken ?? 0;
       return;
     }
     case BlockKind.nodes:
@@ -188,6 +207,8 @@ export function restoreBlock(state: Directory, kind: number, bytes: Buffer): voi
       state.carried[name] = more === true ? joined(state.carried[name], value) : value;
       return;
     }
+    case BlockKind.leases:
+      return restoreLeases(state.leases, bytes);
     default:
       throw new Error(`snapshot block of unknown kind ${kind}`);
   }

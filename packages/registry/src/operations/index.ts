@@ -13,6 +13,9 @@ import {
 } from './identity-admin.ts';
 import { joinNetwork } from './join-network.ts';
 import { leaveNetwork } from './leave-network.ts';
+import { leaseAcquire } from './lease-acquire.ts';
+import { leaseRelease } from './lease-release.ts';
+import { leaseRenew } from './lease-renew.ts';
 import { listNetworks } from './list-networks.ts';
 import { listNodes } from './list-nodes.ts';
 import { lookup } from './lookup.ts';
@@ -69,6 +72,9 @@ export const operations: readonly Operation[] = [
   renameNetwork,
   setNetworkEnterprise,
   listNetworks,
+  leaseAcquire,
+  leaseRenew,
+  leaseRelease,
 ];
 
 /** Operations of old clients, answered only when the operator asks for it (spec 18). */

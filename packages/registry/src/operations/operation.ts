@@ -34,6 +34,8 @@ export interface Call<F extends FieldSet = FieldSet> {
   admitNewKey(): boolean;
   /** Sequence number of the last event that has been applied. */
   readonly appliedSeq: number;
+  /** Milliseconds of a clock that never goes back: how old something is that this process has seen. */
+  monotonicMs(): number;
 }
 
 /** Texts of a signature demand that differ from the usual ones (spec 4.1). */
@@ -125,6 +127,8 @@ export interface Decision {
   readonly audit?: readonly AuditNote[];
   /** A sign of life of this node. */
   readonly seen?: number;
+  /** The lease of this resource is renewed from now on: not logged, as signs of life are not. */
+  readonly renews?: string;
   /**
    * The reply shows nothing newer than this event. Left out: everything applied so far. The reply is held back until that
    * is durable, so that no answer shows what a crash could still take back.

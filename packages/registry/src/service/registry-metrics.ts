@@ -60,6 +60,12 @@ export function declareMetrics(metrics: MetricsRegistry, sources: MetricsSources
   metrics.collected('counter', 'pilot_event_bus_publish_by_type_total', 'The same by topic.', function* () {
     for (const [event, value] of sources.bus.publishedByTopic) yield { labels: { event }, value };
   });
+  gauge('muster_leases_held', 'Leases that are held.', () => state.leases.held.size);
+  gauge(
+    'muster_leases_done',
+    'Resources of which is remembered who has done them.',
+    () => state.leases.done.size,
+  );
   gauge('pilot_idp_configured', 'Whether an identity provider is configured.', () =>
     state.identityProvider === undefined ? 0 : 1,
   );

@@ -2,6 +2,7 @@ import type { Clock, Logger, TimerHandle, Timers } from '@muster/core';
 import type { BreakerSet } from '../breakers/index.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { SessionHost } from '../server/session-host.ts';
+import { endLeases, LEASE_CHECK_INTERVAL_MS } from './ended-leases.ts';
 import { Reaper } from './reaper.ts';
 import type { RegistryStore } from './store.ts';
 
@@ -40,6 +41,7 @@ export function startTasks(options: TaskOptions): () => void {
   if (!engine.isStandby) {
     const reaper = new Reaper(engine, clock, timers, Math.ceil(options.staleThresholdMs / 1000));
     every(REAPER_INTERVAL_MS, 'reaper', () => reaper.tick());
+    every(LEASE_CHECK_INTERVAL_MS, 'leases', () => void endLeases(engine, clock));
   }
   let saved = newestSignOfLife(engine);
   every(LAST_SEEN_INTERVAL_MS, 'last-seen', async () => {

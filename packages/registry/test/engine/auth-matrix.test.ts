@@ -51,6 +51,7 @@ async function scene(options: HarnessOptions = {}) {
   const open = await h.network('two', other.id);
   await h.succeed('report_trust', { node_id: actor.id, peer_id: other.id }, actor.signer);
   await h.succeed('report_trust', { node_id: other.id, peer_id: actor.id }, other.signer);
+  await h.succeed('lease_acquire', { node_id: actor.id, resource: '0:work' }, actor.signer);
   return { h, actor, other, network, open };
 }
 
@@ -78,6 +79,11 @@ function requestOf(type: string, { h, actor, other, network, open }: Scene): Fie
       return { node_id: actor.id, expires_at: 'never' };
     case 'validate_token':
       return { token: 'x.y.z' };
+    case 'lease_acquire':
+      return { node_id: actor.id, resource: `${network}:other` };
+    case 'lease_renew':
+    case 'lease_release':
+      return { node_id: actor.id, resource: '0:work', epoch: 1, token: 1 };
     case 'submit_badge':
     case 'enroll_recovery': {
       const requests = new RandomRequests(h, 1);

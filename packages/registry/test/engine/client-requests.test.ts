@@ -120,9 +120,10 @@ describe('every request of the reference client', () => {
     },
   );
 
-  it('covers every operation that this server has', () => {
+  it('covers every operation that this server has, but for those that the original has not', () => {
     const types = new Set(recorded.map(({ message }) => message.type));
-    expect([...known].filter((type) => !types.has(type))).toEqual([]);
+    const ours = ['lease_acquire', 'lease_renew', 'lease_release'];
+    expect([...known].filter((type) => !types.has(type))).toEqual(ours);
     expect(recorded.length).toBeGreaterThan(50);
   });
 });

@@ -118,6 +118,11 @@ describe('every error text', () => {
       'recovery expiry too far in the future',
       'set_identity_webhook: ..',
       'set_idp_config: ..',
+      'invalid resource: want <network>:<name>, at most 256 printable characters',
+      'invalid ttl_ms: want 1000 to 60000',
+      'too many leases: %d are held',
+      'too many leases: node %d holds %d',
+      'lease not found: it has ended, or somebody else has got it',
     ];
     const unknown = operations.flatMap((row) => row.errors).filter((text) => !vectors.includes(text));
     expect(unknown.filter((text) => !ours.includes(text))).toEqual([]);

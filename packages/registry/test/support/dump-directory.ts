@@ -40,6 +40,18 @@ export function dumpDirectory(state: Directory): DirectoryDump {
       identityProvider: state.identityProvider,
       carried: state.carried,
       trustPairs: state.trust.size,
+      leases: {
+        held: [...state.leases.held.values()].map(({ resource, node, token, ttlMs }) => [
+          resource,
+          node,
+          token,
+          ttlMs,
+          state.leases.countOf(node),
+        ]),
+        done: [...state.leases.done.values()],
+        lastToken: state.leases.lastToken,
+        epoch: state.leaseEpoch,
+      },
     },
   };
 }

@@ -40,7 +40,7 @@ export class RandomEvents {
   next(): RegistryEvent {
     for (;;) {
       this.at += this.#random.integer(3);
-      const event = this.#make(this.#random.integer(26));
+      const event = this.#make(this.#random.integer(29));
       if (event !== undefined) return event;
     }
   }
@@ -110,9 +110,33 @@ export class RandomEvents {
         return id === peer ? undefined : { type: 'trust.reported', by: id, peer };
       case 22:
         return id === peer ? undefined : { type: 'trust.revoked', by: id, peer };
+      case 26:
+      case 27:
+        return this.#lease(id);
       default:
         return this.#ofNetworks(id);
     }
+  }
+
+  #lease(node: number): RegistryEvent {
+    const { leases } = this.#state;
+    const random = this.#random;
+    const held = [...leases.held.values()];
+    if (held.length > 3 && random.integer(2) === 0) {
+      const { resource, token } = pick(random, held);
+      const why = pick(random, ['done', 'given_up', 'expired'] as const);
+      const forgets = leases.done.size > 3 && why === 'done' ? leases.oldestDone : undefined;
+      return {
+        type: 'lease.released',
+        resource,
+        token,
+        at: this.at,
+        why,
+        ...(forgets === undefined ? {} : { forgets }),
+      };
+    }
+    const resource = `0:work-${random.integer(12)}`;
+    return { type: 'lease.granted', resource, node, token: leases.lastToken + 1, ttlMs: 10_000, at: this.at };
   }
 
   #ofNetworks(node: number): RegistryEvent | undefined {

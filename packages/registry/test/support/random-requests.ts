@@ -140,9 +140,23 @@ export class RandomRequests {
         const node = this.#node();
         return { node_id: node, peer_id: this.#h.state.trust.peersOf(node)[0] ?? this.#node() };
       }
+      case 'lease_renew':
+      case 'lease_release':
+        return this.#lease();
       default:
         return this.#generic(type);
     }
+  }
+
+  /** Mostly one that is held. */
+  #lease(): Fields {
+    const { leases, leaseEpoch } = this.#h.state;
+    const held = [...leases.held.values()];
+    const { node, resource, token } =
+      held.length === 0 ? { node: this.#node(), resource: '0:a', token: 1 } : this.pick(held);
+    const node_id = this.#chance(6) ? this.#node() : node;
+    const more = this.#chance(2) ? { done: true } : {};
+    return { node_id, resource, epoch: leaseEpoch, token: this.#chance(6) ? token - 1 : token, ...more };
   }
 
   #generic(type: string): Fields {
@@ -201,6 +215,14 @@ export class RandomRequests {
         return this.pick([undefined, 2]);
       case 'since_version':
         return this.pick([undefined, 0, 20]);
+      case 'resource':
+        return this.pick(['0:a', '0:b', '0:c', '1:a', '2:b', `${this.#random.integer(9)}:d`, 'a', '']);
+      case 'ttl_ms':
+        return this.pick([undefined, 1000, 60_000, 1]);
+      case 'done_epoch':
+        return this.#h.state.leaseEpoch;
+      case 'done_token':
+        return this.pick([undefined, this.#h.state.leases.lastToken, 1]);
       case 'ts':
         return this.pick([undefined, this.#h.now]);
       default:
