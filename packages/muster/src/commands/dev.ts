@@ -1,18 +1,19 @@
 import { defineCommand } from '../cli/command.ts';
-import { registrySettings } from '../settings/registry-settings.ts';
+import { devSettings } from '../settings/dev-settings.ts';
 
 export const dev = defineCommand({
   name: 'dev',
-  summary: 'Run a registry to try things out.',
+  summary: 'Run a whole fleet on this machine, and a page to watch it.',
   description:
-    'Run a registry on this machine to try things out: as `muster registry serve` does, and it makes an admin token in ' +
-    'the data folder when none is configured.',
-  settings: registrySettings,
+    'Run a fleet on this machine to try things out: a registry, two indexers, four nodes, four mirrors and an origin with a real ' +
+    'image, each a process of its own, and a page that shows them. Everything is kept in one folder, and only programs of this ' +
+    'machine can connect. SIGINT and SIGTERM stop it cleanly. `muster registry serve` runs a registry alone.',
+  settings: devSettings,
   takesConfigFile: true,
-  examples: ['dev', 'dev --registry-addr 127.0.0.1:9100 --data /tmp/muster'],
+  examples: ['dev', 'dev --data /tmp/fleet --page-port 0 --registry-port 0', 'dev --nodes 10 --mirrors 8'],
   run: async (context) => {
-    // Loaded when it is needed: other commands are quicker, and smaller, without a registry.
-    const { runRegistry } = await import('../serve/run-registry.ts');
-    return await runRegistry(context, { makesAdminToken: true });
+    // Loaded when it is needed: other commands are quicker, and smaller, without a fleet.
+    const { runDev } = await import('../dev/run-dev.ts');
+    return await runDev(context);
   },
 });

@@ -6,6 +6,7 @@ import { run as runMirror } from './mirror-run.ts';
 import { status as mirrorStatus } from './mirror-status.ts';
 import { demo } from './node-demo.ts';
 import { run } from './node-run.ts';
+import { serve as serveOrigin } from './origin-serve.ts';
 import { deregister } from './nodes-deregister.ts';
 import { get } from './nodes-get.ts';
 import { list } from './nodes-list.ts';
@@ -52,6 +53,11 @@ export const groups: readonly CommandGroup[] = [
     name: 'mirror',
     summary: 'Run a mirror of container registries, which pulls once for a whole cluster.',
     commands: [runMirror, mirrorStatus],
+  },
+  {
+    name: 'origin',
+    summary: 'Run an origin with a made-up image, for mirrors to pull from.',
+    commands: [serveOrigin],
   },
   {
     name: 'doctor',

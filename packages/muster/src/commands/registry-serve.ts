@@ -11,12 +11,13 @@ export const serve = defineCommand({
   takesConfigFile: true,
   examples: [
     'registry serve --data /var/lib/muster --admin-token-file /etc/muster/admin-token',
+    'registry serve --make-admin-token',
     'registry serve --config /etc/muster/registry.yaml',
     'registry serve --registry-addr :9000 --tls --strict-directory-auth',
   ],
   run: async (context) => {
     // Loaded when it is needed: other commands are quicker, and smaller, without a registry.
     const { runRegistry } = await import('../serve/run-registry.ts');
-    return await runRegistry(context, { makesAdminToken: false });
+    return await runRegistry(context, { makesAdminToken: context.values.makeAdminToken });
   },
 });

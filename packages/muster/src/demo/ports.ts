@@ -26,7 +26,8 @@ export async function choosePorts(
   return [...free, ...Array.from({ length: others }, () => 0)];
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Whether nothing listens on a port of the loopback at this moment. */
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {
     await new Promise<void>((resolve, reject) => {

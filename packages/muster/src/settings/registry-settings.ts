@@ -136,6 +136,13 @@ const administration = {
     description: 'Token with every right. Better as a file: command lines can be read by others.',
     group: ADMINISTRATION,
   },
+  'make-admin-token': {
+    type: 'boolean',
+    environment: 'MUSTER_MAKE_ADMIN_TOKEN',
+    default: false,
+    description: 'Make an admin token in the data folder (admin-token) when none is configured.',
+    group: ADMINISTRATION,
+  },
   'admin-tokens-file': {
     type: 'path',
     environment: 'MUSTER_ADMIN_TOKENS_FILE',

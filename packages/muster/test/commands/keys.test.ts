@@ -63,7 +63,9 @@ describe('muster keys admin-token', () => {
     expect((await stat(folder.path('tokens.json'))).mode & 0o777).toBe(0o600);
 
     await using registry = await startRegistry([
-      'dev',
+      'registry',
+      'serve',
+      '--make-admin-token',
       '--in-memory',
       '--admin-tokens-file',
       folder.path('tokens.json'),

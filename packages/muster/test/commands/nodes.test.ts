@@ -12,7 +12,14 @@ const ADMIN_TOKEN = 'token-of-the-test';
 let registry: RunningRegistry;
 
 beforeAll(async () => {
-  registry = await startRegistry(['dev', '--in-memory', '--admin-token', ADMIN_TOKEN]);
+  registry = await startRegistry([
+    'registry',
+    'serve',
+    '--make-admin-token',
+    '--in-memory',
+    '--admin-token',
+    ADMIN_TOKEN,
+  ]);
 });
 afterAll(async () => {
   await registry.stop();
@@ -311,7 +318,9 @@ describe('keys of nodes', () => {
 describe('registries with TLS', () => {
   it('are reached with their fingerprint, and not with another', async () => {
     await using secure = await startRegistry([
-      'dev',
+      'registry',
+      'serve',
+      '--make-admin-token',
       '--data',
       folder.path('data'),
       '--tls',

@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 
 /** A registry with three nodes. */
 async function filled(data: string): Promise<RunningRegistry> {
-  const registry = await startRegistry(['dev', '--data', data]);
+  const registry = await startRegistry(['registry', 'serve', '--make-admin-token', '--data', data]);
   const io = (): TestIo => new TestIo({ environment: { MUSTER_REGISTRY: registry.ready.address } });
   for (const name of ['alpha', 'beta', 'gamma']) {
     const key = folder.path(`${name}.pem`);
@@ -76,7 +76,13 @@ describe('muster registry verify', () => {
   });
 
   it('leaves a store alone that is in use', async () => {
-    await using _ = await startRegistry(['dev', '--data', folder.path('data')]);
+    await using _ = await startRegistry([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--data',
+      folder.path('data'),
+    ]);
     const outcome = await run(['registry', 'verify', '--data', folder.path('data'), '--json']);
     expect(outcome.exitCode).toBe(EXIT_CODES.storeLocked.code);
     expect(errorOf(outcome)).toMatchObject({

@@ -17,7 +17,17 @@ const data = (): string => folder.path('data');
 /** Starts a registry on a free port, with the data folder of the test. */
 async function serve(...args: readonly string[]): Promise<{ process: Started; ready: Ready }> {
   const process = muster(
-    ['dev', '--registry-addr', '127.0.0.1:0', '--data', data(), '--json', ...args],
+    [
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--registry-addr',
+      '127.0.0.1:0',
+      '--data',
+      data(),
+      '--json',
+      ...args,
+    ],
     home(),
   );
   return { process, ready: await process.ready() };
@@ -103,10 +113,26 @@ describe('a registry as a process', () => {
   it('keeps a second one out of its folder and its port', async () => {
     const { process, ready } = await serve();
     await using _ = process;
-    const folderTaken = await run('dev', '--registry-addr', '127.0.0.1:0', '--data', data());
+    const folderTaken = await run(
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--registry-addr',
+      '127.0.0.1:0',
+      '--data',
+      data(),
+    );
     expect(folderTaken.exitCode).toBe(EXIT_CODES.storeLocked.code);
     expect(folderTaken.stderr).toContain(`in use by process ${ready.pid}`);
-    const portTaken = await run('dev', '--registry-addr', ready.address, '--data', folder.path('other'));
+    const portTaken = await run(
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--registry-addr',
+      ready.address,
+      '--data',
+      folder.path('other'),
+    );
     expect(portTaken.exitCode).toBe(EXIT_CODES.addressInUse.code);
     expect(portTaken.stderr).toContain(`another program listens on ${ready.address}`);
     expect(portTaken.stderr).not.toMatch(/^ {4}at /m);
@@ -160,7 +186,15 @@ describe('a registry as a process', () => {
     const verified = await run('registry', 'verify', '--data', data());
     expect(verified.exitCode).toBe(EXIT_CODES.storeDamaged.code);
     expect(verified.stdout).toContain(`${path}, offset `);
-    const refused = await run('dev', '--registry-addr', '127.0.0.1:0', '--data', data());
+    const refused = await run(
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--registry-addr',
+      '127.0.0.1:0',
+      '--data',
+      data(),
+    );
     expect(refused.exitCode).toBe(EXIT_CODES.storeDamaged.code);
     expect(refused.stderr).toContain(`registry verify --data ${data()}`);
     expect(await readFile(path)).toEqual(bytes);
@@ -173,7 +207,16 @@ describe('a registry as a process', () => {
   });
 
   it('ends when the disk takes no more, and has what it acknowledged', async () => {
-    const line = musterLine(['dev', '--registry-addr', '127.0.0.1:0', '--data', data(), '--json']);
+    const line = musterLine([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--registry-addr',
+      '127.0.0.1:0',
+      '--data',
+      data(),
+      '--json',
+    ]);
     // A file that cannot grow beyond 64 KiB stands for a disk that is full.
     await using process = shell(`trap '' XFSZ; ulimit -f 64; exec ${line}`, home());
     const ready = await process.ready();
@@ -200,7 +243,11 @@ describe('a registry as a process', () => {
 
   it.skipIf(process.getuid?.() !== 0)('says what it may not write to', async () => {
     await mkdir(data(), { mode: 0o700 });
-    await using started = muster(['dev', '--data', data(), '--json'], '/nonexistent', NOBODY);
+    await using started = muster(
+      ['registry', 'serve', '--make-admin-token', '--data', data(), '--json'],
+      '/nonexistent',
+      NOBODY,
+    );
     expect(await started.ended()).toBe(EXIT_CODES.notPermitted.code);
     expect(JSON.parse(started.stderr)).toMatchObject({
       error: { code: 'DATA_UNUSABLE', message: expect.stringContaining('EACCES') },

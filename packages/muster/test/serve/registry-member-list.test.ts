@@ -9,7 +9,13 @@ import { temporaryFolder } from '../support/temporary.ts';
 const folder = temporaryFolder();
 
 test('nodes of a network with the tag are the members, with the peer of their key', async () => {
-  await using registry = await startRegistry(['dev', '--data', folder.path('data')]);
+  await using registry = await startRegistry([
+    'registry',
+    'serve',
+    '--make-admin-token',
+    '--data',
+    folder.path('data'),
+  ]);
   const { address, adminTokenFile } = registry.ready;
   const adminToken = (await readFile(adminTokenFile ?? '', 'utf8')).trim();
   const identities = [Identity.generate(), Identity.generate()];

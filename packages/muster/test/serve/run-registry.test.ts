@@ -41,7 +41,15 @@ async function takenPort(): Promise<{ port: number } & AsyncDisposable> {
 describe('a registry that the command line runs', () => {
   it('says where it is, what it keeps and what to try, and stops cleanly', async () => {
     const data = folder.path('data');
-    const { text, io, stop } = await banner(['dev', '--registry-addr', '127.0.0.1:0', '--data', data]);
+    const { text, io, stop } = await banner([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--registry-addr',
+      '127.0.0.1:0',
+      '--data',
+      data,
+    ]);
     expect(text).toMatch(/^muster \d+\.\d+\.\d+: the registry is ready\.\n/);
     expect(text).toMatch(/\naddress {6}127\.0\.0\.1:\d+\n/);
     expect(text).toContain(`data folder  ${data}`);
@@ -56,7 +64,15 @@ describe('a registry that the command line runs', () => {
   it('makes an admin token for its owner only, and never shows it', async () => {
     const data = folder.path('data');
     const path = join(data, 'admin-token');
-    const args = ['dev', '--registry-addr', '127.0.0.1:0', '--data', data];
+    const args = [
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--registry-addr',
+      '127.0.0.1:0',
+      '--data',
+      data,
+    ];
     const first = await banner(args);
     await first.stop();
     const token = (await readFile(path, 'utf8')).trim();
@@ -76,14 +92,24 @@ describe('a registry that the command line runs', () => {
     await using served = await startRegistry(['registry', 'serve', '--data', data]);
     expect(served.ready.adminTokenFile).toBeNull();
     await served.stop();
-    await using configured = await startRegistry(['dev', '--data', data, '--admin-token', 'x']);
+    await using configured = await startRegistry([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--data',
+      data,
+      '--admin-token',
+      'x',
+    ]);
     expect(configured.ready.adminTokenFile).toBeNull();
     expect(await readdir(data)).not.toContain('admin-token');
   });
 
   it('has commands to try that work', async () => {
     const { text, stop } = await banner([
-      'dev',
+      'registry',
+      'serve',
+      '--make-admin-token',
       '--registry-addr',
       '127.0.0.1:0',
       '--data',
@@ -126,7 +152,7 @@ describe('a registry that the command line runs', () => {
   });
 
   it('keeps nothing in memory mode', async () => {
-    await using registry = await startRegistry(['dev', '--in-memory']);
+    await using registry = await startRegistry(['registry', 'serve', '--make-admin-token', '--in-memory']);
     expect(registry.ready).toMatchObject({
       data: null,
       durability: 'none',
@@ -137,26 +163,48 @@ describe('a registry that the command line runs', () => {
 
   it('tells of an end that was not in order', async () => {
     const data = folder.path('data');
-    await using first = await startRegistry(['dev', '--data', data]);
+    await using first = await startRegistry(['registry', 'serve', '--make-admin-token', '--data', data]);
     expect(first.ready.recovery).toMatchObject({ created: true });
     await first.stop();
-    const clean = await startRegistry(['dev', '--data', data]);
+    const clean = await startRegistry(['registry', 'serve', '--make-admin-token', '--data', data]);
     expect(clean.ready.recovery).toMatchObject({ created: false, cleanEnd: true, tornBytes: 0 });
     await clean.stop();
     await rm(join(data, 'log', 'END'));
-    const { text, stop } = await banner(['dev', '--data', data, '--registry-addr', '127.0.0.1:0']);
+    const { text, stop } = await banner([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--data',
+      data,
+      '--registry-addr',
+      '127.0.0.1:0',
+    ]);
     await stop();
     expect(text).toContain('Recovery:\n  * The last run did not end in order');
   });
 
   it('reads its TLS files again when asked to', async () => {
-    await using registry = await startRegistry(['dev', '--data', folder.path('data'), '--tls']);
+    await using registry = await startRegistry([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--data',
+      folder.path('data'),
+      '--tls',
+    ]);
     registry.io.reload();
     await expect.poll(() => registry.io.logLines.join('')).toContain('TLS files read again changed=false');
   });
 
   it('serves HTTP where it says', async () => {
-    await using registry = await startRegistry(['dev', '--in-memory', '--http', '127.0.0.1:0']);
+    await using registry = await startRegistry([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--in-memory',
+      '--http',
+      '127.0.0.1:0',
+    ]);
     const response = await fetch(`http://${registry.ready.http}/healthz`);
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ version: '1.0', server_version: registry.ready.version });
@@ -171,7 +219,16 @@ describe('a registry that cannot start', () => {
       ['registry-addr', []],
       ['http', ['--registry-addr', '127.0.0.1:0']],
     ] as const) {
-      const outcome = await run(['dev', '--in-memory', ...others, `--${flag}`, address, '--json']);
+      const outcome = await run([
+        'registry',
+        'serve',
+        '--make-admin-token',
+        '--in-memory',
+        ...others,
+        `--${flag}`,
+        address,
+        '--json',
+      ]);
       expect(outcome).toMatchObject({ exitCode: EXIT_CODES.addressInUse.code, stdout: '' });
       expect(errorOf(outcome)).toMatchObject({ code: 'ADDRESS_IN_USE' });
       expect(errorOf(outcome).message).toContain(address);
@@ -180,7 +237,15 @@ describe('a registry that cannot start', () => {
   });
 
   it('says that an address is not of this machine', async () => {
-    const outcome = await run(['dev', '--in-memory', '--registry-addr', '192.0.2.1:9000', '--json']);
+    const outcome = await run([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--in-memory',
+      '--registry-addr',
+      '192.0.2.1:9000',
+      '--json',
+    ]);
     expect(outcome.exitCode).toBe(EXIT_CODES.usage.code);
     expect(errorOf(outcome)).toMatchObject({
       code: 'ADDRESS_UNUSABLE',
@@ -190,8 +255,17 @@ describe('a registry that cannot start', () => {
 
   it('says who has the data folder', async () => {
     const data = folder.path('data');
-    await using _ = await startRegistry(['dev', '--data', data]);
-    const outcome = await run(['dev', '--data', data, '--registry-addr', '127.0.0.1:0', '--json']);
+    await using _ = await startRegistry(['registry', 'serve', '--make-admin-token', '--data', data]);
+    const outcome = await run([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--data',
+      data,
+      '--registry-addr',
+      '127.0.0.1:0',
+      '--json',
+    ]);
     expect(outcome.exitCode).toBe(EXIT_CODES.storeLocked.code);
     expect(errorOf(outcome)).toMatchObject({ code: 'STORE_LOCKED' });
     expect(errorOf(outcome).message).toContain(`${data} is in use by process ${process.pid}`);
@@ -199,14 +273,23 @@ describe('a registry that cannot start', () => {
 
   it('names file, offset and command when the store is damaged', async () => {
     const data = folder.path('data');
-    await using registry = await startRegistry(['dev', '--data', data]);
+    await using registry = await startRegistry(['registry', 'serve', '--make-admin-token', '--data', data]);
     await registry.stop();
     const [segment = ''] = (await readdir(join(data, 'log'))).filter((name) => name.endsWith('.log'));
     const path = join(data, 'log', segment);
     const bytes = await readFile(path);
     bytes[100] = (bytes[100] as number) ^ 0xff;
     await writeFile(path, bytes);
-    const outcome = await run(['dev', '--data', data, '--registry-addr', '127.0.0.1:0', '--json']);
+    const outcome = await run([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--data',
+      data,
+      '--registry-addr',
+      '127.0.0.1:0',
+      '--json',
+    ]);
     expect(outcome.exitCode).toBe(EXIT_CODES.storeDamaged.code);
     expect(errorOf(outcome).code).toBe('LOG_CORRUPT');
     expect(errorOf(outcome).message).toMatch(new RegExp(`${segment}.* offset \\d+`));
@@ -227,7 +310,14 @@ describe('a registry that cannot start', () => {
 
   it('says what is wrong with the data folder, or the token in it', async () => {
     await writeFile(folder.path('file'), '');
-    const below = await run(['dev', '--data', folder.path('file', 'below'), '--json']);
+    const below = await run([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--data',
+      folder.path('file', 'below'),
+      '--json',
+    ]);
     expect(below.exitCode).toBe(EXIT_CODES.usage.code);
     expect(errorOf(below)).toMatchObject({ code: 'DATA_UNUSABLE' });
     expect(errorOf(below).message).toContain('ENOTDIR');
@@ -238,7 +328,14 @@ describe('a registry that cannot start', () => {
     ] as const) {
       await rm(folder.path('data', 'admin-token'), { force: true });
       await writeFile(folder.path('data', 'admin-token'), text, { mode });
-      const outcome = await run(['dev', '--data', folder.path('data'), '--json']);
+      const outcome = await run([
+        'registry',
+        'serve',
+        '--make-admin-token',
+        '--data',
+        folder.path('data'),
+        '--json',
+      ]);
       expect(errorOf(outcome).code).toBe('FILE_UNUSABLE');
       expect(errorOf(outcome).message).toContain(message);
     }
@@ -246,7 +343,15 @@ describe('a registry that cannot start', () => {
 
   it('says which TLS files cannot be used', async () => {
     const files = ['--tls-cert', folder.path('none.pem'), '--tls-key', folder.path('none.key')];
-    const outcome = await run(['dev', '--in-memory', '--tls', ...files, '--json']);
+    const outcome = await run([
+      'registry',
+      'serve',
+      '--make-admin-token',
+      '--in-memory',
+      '--tls',
+      ...files,
+      '--json',
+    ]);
     expect(outcome.exitCode).toBe(EXIT_CODES.usage.code);
     expect(errorOf(outcome).message).toContain('none.pem');
   });

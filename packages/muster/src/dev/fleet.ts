@@ -1,0 +1,417 @@
+/**
+ * A fleet on this machine: its processes, what is written of them, and what can be done to them.
+ *
+ * What it guarantees: members are started in order (registry and origin, indexers, then all others, a few at a time); what was
+ * started is stopped, also when the start fails half-way; a member that dies stays dead until it is asked for; the fleet file is
+ * there as long as the fleet is, and is replaced whole. When this process dies, its members end with their channels.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock, Random, Timers } from '@muster/core';
+import { loadKeyPair } from '@muster/discovery/keys';
+import { fleetErrors } from '../fleet/fleet-errors.ts';
+import type { FleetFile, FleetMember } from '../fleet/fleet-file.ts';
+import { writeFleetFile } from '../fleet/fleet-files.ts';
+import { encodeJoinLine } from '../fleet/join-line.ts';
+import type { JoinAnswer, ProvenJoin } from '../fleet/join-protocol.ts';
+import { BoundedLog } from './bounded-log.ts';
+import { cutFor, HEALED } from './cut.ts';
+import { describeMember } from './describe-member.ts';
+import type { FleetControl, IssuedTicket, MemberEvent, NewMember } from './fleet-control.ts';
+import { fewAtATime } from './few-at-a-time.ts';
+import { MemberProcess } from './member-process.ts';
+import {
+  endpointsOf,
+  fleetPaths,
+  memberNamesOf,
+  nextName,
+  ORIGIN_REGISTRY,
+  type PlannedMember,
+  planOrigin,
+  planRegistry,
+  type SharedFacts,
+} from './plan.ts';
+import { planMember } from './plan-member.ts';
+import type { PortBook } from './port-book.ts';
+import { Tickets } from './tickets.ts';
+
+/** Members that a fleet has at most: each is a process of about 100 MB. */
+export const MAX_MEMBERS = 200;
+/** Members that start at one time. */
+const STARTS_AT_ONCE = 3;
+/** Changes within this time are written together. */
+const WRITE_DELAY_MS = 50;
+
+export interface FleetOptions {
+  readonly folder: string;
+  readonly musterVersion: string;
+  readonly registryPort: number;
+  readonly counts: Readonly<Record<'indexer' | 'node' | 'mirror', number>>;
+  readonly timeScale: number;
+  readonly originBytesPerSecond: number;
+}
+
+export interface FleetParts {
+  readonly ports: PortBook;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  /** Path of the program that members run. */
+  readonly program: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Makes, or finds, the network of the members. */
+  readonly makeNetwork: (registry: string, owner: string) => Promise<number>;
+  /** Secrets that a peer which joins is given. */
+  readonly secrets: { readonly psk: string; readonly networkToken: string };
+  /** Told how far the start has come. */
+  readonly onProgress: (ready: number, all: number) => void;
+}
+
+/** What only the running servers know. */
+export interface FleetPlaces {
+  readonly page: string;
+  readonly controlUrl: string;
+}
+
+/** One fleet. */
+export class Fleet implements FleetControl {
+  readonly #options: FleetOptions;
+  readonly #parts: FleetParts;
+  readonly #members = new Map<string, MemberProcess>();
+  /** Names of members that are being added. */
+  readonly #promised = new Set<string>();
+  readonly #listeners = new Set<(event: MemberEvent) => void>();
+  readonly #states = new Map<string, string>();
+  readonly #tickets: Tickets;
+  readonly #startedAt: number;
+  #places: FleetPlaces = { page: '', controlUrl: '' };
+  #network = 0;
+  #registryHttp = '';
+  #originUrl = '';
+  #image: Readonly<Record<'repository' | 'tag' | 'digest', string>> & { readonly bytes: number } = {
+    repository: '',
+    tag: '',
+    digest: '',
+    bytes: 0,
+  };
+  #groups: readonly (readonly string[])[] = [];
+  #writing: Promise<void> = Promise.resolve();
+  #isWritePlanned = false;
+  #isStopping = false;
+
+  constructor(options: FleetOptions, parts: FleetParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#tickets = new Tickets(parts);
+    this.#startedAt = parts.clock.now();
+  }
+
+  /** Where the servers of the supervisor are; they are started before the members. */
+  setPlaces(places: FleetPlaces): void {
+    this.#places = places;
+  }
+
+  /** Starts all; resolves when all are ready. Rejects FLEET_MEMBER_FAILED, ADDRESS_IN_USE; then `stop` is for the caller. */
+  async start(): Promise<void> {
+    const { folder, counts } = this.#options;
+    const paths = fleetPaths(folder);
+    for (const path of [paths.keys, paths.members, paths.mirrors, paths.logs]) {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+    }
+    await Promise.all([this.#startRegistry(), this.#startOrigin()]);
+    const [owner = 'indexer-1'] = memberNamesOf('indexer', counts.indexer);
+    await this.#ensureKey(owner);
+    this.#network = await this.#parts.makeNetwork(this.#registryAddress, owner);
+    const indexers = memberNamesOf('indexer', counts.indexer);
+    await fewAtATime(
+      STARTS_AT_ONCE,
+      indexers.map((name) => () => this.#startNew({ role: 'indexer', name })),
+    );
+    const nodes = memberNamesOf('node', counts.node);
+    const mirrors = memberNamesOf('mirror', counts.mirror);
+    await fewAtATime(STARTS_AT_ONCE, [
+      ...nodes.map((name) => () => this.#startNew({ role: 'node', name })),
+      ...mirrors.map((name) => () => this.#startNew({ role: 'mirror', name })),
+    ]);
+    await this.#write();
+  }
+
+  /** Stops all, the registry and the origin last. Never rejects. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const members = [...this.#members.values()];
+    const isLast = ({ planned }: MemberProcess): boolean =>
+      planned.role === 'registry' || planned.role === 'origin';
+    await Promise.all(members.filter((member) => !isLast(member)).map((member) => member.stop()));
+    await Promise.all(members.filter(isLast).map((member) => member.stop()));
+    await Promise.all(members.map((member) => member.closeLog()));
+    await this.#writing;
+  }
+
+  fleet(): FleetFile {
+    const { folder, musterVersion } = this.#options;
+    const paths = fleetPaths(folder);
+    return {
+      version: 1,
+      musterVersion,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      folder,
+      page: this.#places.page,
+      control: { url: this.#places.controlUrl, tokenFile: paths.controlToken },
+      registry: {
+        address: this.#registryAddress,
+        http: this.#registryHttp,
+        adminTokenFile: paths.adminToken,
+        network: this.#network,
+      },
+      pskFile: paths.psk,
+      origin: { url: this.#originUrl, registry: ORIGIN_REGISTRY, ...this.#image },
+      members: [...this.#members.values()].map(({ member }) => member),
+    };
+  }
+
+  async add(wish: NewMember): Promise<FleetMember> {
+    if (this.#members.size >= MAX_MEMBERS) {
+      throw fleetErrors.create('FLEET_FULL', `the fleet has ${MAX_MEMBERS} members already`);
+    }
+    const name = wish.name ?? nextName(wish.role, new Set(this.#members.keys()));
+    if (this.#members.has(name)) {
+      throw fleetErrors.create('FLEET_MEMBER_STATE', `there is a member ${name} already`, {
+        details: { name },
+      });
+    }
+    try {
+      return await this.#startNew({ ...wish, name });
+    } catch (error) {
+      await this.#forget(name);
+      throw error;
+    }
+  }
+
+  async remove(name: string): Promise<FleetMember> {
+    const member = this.#find(name);
+    if (member.planned.role === 'registry' || member.planned.role === 'origin') {
+      throw fleetErrors.create('FLEET_MEMBER_STATE', `a fleet has its ${name}: kill it, and restart it`);
+    }
+    await member.stop();
+    const last = member.member;
+    await this.#forget(name);
+    return last;
+  }
+
+  async kill(name: string): Promise<FleetMember> {
+    const member = this.#find(name);
+    await member.kill();
+    return member.member;
+  }
+
+  async restart(name: string): Promise<FleetMember> {
+    const member = this.#find(name);
+    await member.stop();
+    await member.start();
+    this.#tellCut(member);
+    return member.member;
+  }
+
+  async pause(name: string): Promise<FleetMember> {
+    const member = this.#find(name);
+    member.pause();
+    return member.member;
+  }
+
+  async resume(name: string): Promise<FleetMember> {
+    const member = this.#find(name);
+    member.resume();
+    return member.member;
+  }
+
+  cut(groups: readonly (readonly string[])[]): void {
+    for (const name of groups.flat()) this.#find(name);
+    this.#groups = groups;
+    for (const member of this.#members.values()) this.#tellCut(member);
+  }
+
+  heal(): void {
+    this.#groups = [];
+    for (const member of this.#members.values()) member.send(HEALED);
+  }
+
+  issueTicket(): IssuedTicket {
+    const ticket = this.#tickets.issue();
+    if (ticket === undefined) throw fleetErrors.create('FLEET_FULL', 'there are too many join lines already');
+    const line = encodeJoinLine({
+      ticket: ticket.bytes,
+      host: '127.0.0.1',
+      controlPort: Number(new URL(this.#places.controlUrl).port),
+      registryPort: this.#options.registryPort,
+    });
+    return { line, expiresAt: ticket.expiresAt };
+  }
+
+  async join({ ticket }: ProvenJoin): Promise<JoinAnswer> {
+    const verdict = this.#tickets.redeem(ticket);
+    if (verdict !== 'accepted') {
+      const reasons = {
+        used: 'the join line was used already: each is good for one peer',
+        expired: 'the join line has expired: each is good for ten minutes',
+        unknown: 'the fleet does not know this join line: it is of another fleet, or of an earlier start',
+      };
+      throw fleetErrors.create('TICKET_REFUSED', reasons[verdict]);
+    }
+    return {
+      ...this.#parts.secrets,
+      registry: this.#registryAddress,
+      network: this.#network,
+      seeds: this.#seedsFor(undefined),
+      timeScale: this.#options.timeScale,
+      page: this.#places.page,
+    };
+  }
+
+  onMember(listener: (event: MemberEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  get #registryAddress(): string {
+    return `127.0.0.1:${this.#options.registryPort}`;
+  }
+
+  async #startRegistry(): Promise<void> {
+    const { folder } = this.#options;
+    this.#registryHttp = `127.0.0.1:${await this.#parts.ports.any()}`;
+    await this.#startPlanned(
+      planRegistry({ folder, address: this.#registryAddress, http: this.#registryHttp }),
+    );
+  }
+
+  async #startOrigin(): Promise<void> {
+    const { folder, originBytesPerSecond: bytesPerSecond } = this.#options;
+    const port = await this.#parts.ports.any();
+    this.#originUrl = `http://127.0.0.1:${port}`;
+    await this.#startPlanned(planOrigin({ folder, port, bytesPerSecond }), (ready) => {
+      const text = (key: string): string => String(ready[key] ?? '');
+      const image = { repository: text('repository'), tag: text('tag'), digest: text('digest') };
+      this.#image = { ...image, bytes: Number(ready['bytes']) };
+    });
+  }
+
+  async #startNew(wish: NewMember & { readonly name: string }): Promise<FleetMember> {
+    if (this.#isStopping) throw fleetErrors.create('FLEET_MEMBER_STATE', 'the fleet is being stopped');
+    await this.#ensureKey(wish.name);
+    const planned = await planMember(wish, {
+      shared: this.#shared,
+      ports: this.#parts.ports,
+      origin: this.#originUrl,
+      seeds: this.#seedsFor(wish.name),
+    });
+    return await this.#startPlanned(planned);
+  }
+
+  async #startPlanned(
+    planned: PlannedMember,
+    onReady: (ready: Readonly<Record<string, unknown>>) => void = () => {},
+  ): Promise<FleetMember> {
+    const { program, environment, timers } = this.#parts;
+    const log = new BoundedLog(join(fleetPaths(this.#options.folder).logs, `${planned.name}.log`));
+    const member = new MemberProcess({
+      planned,
+      program,
+      environment,
+      log,
+      timers,
+      onChange: () => this.#changed(planned.name),
+      describe: (ready) => {
+        onReady(ready);
+        return describeMember(planned.role, ready);
+      },
+    });
+    this.#members.set(planned.name, member);
+    await member.start();
+    this.#tellCut(member);
+    const { counts } = this.#options;
+    const ready = [...this.#members.values()].filter(({ state }) => state === 'running').length;
+    this.#parts.onProgress(ready, 2 + counts.indexer + counts.node + counts.mirror);
+    return member.member;
+  }
+
+  get #shared(): SharedFacts {
+    const { folder, timeScale, counts } = this.#options;
+    return {
+      folder,
+      registry: this.#registryAddress,
+      network: this.#network,
+      timeScale,
+      members: counts.indexer + counts.node,
+    };
+  }
+
+  /** Addresses of the indexers that run, without the one that asks. */
+  #seedsFor(name: string | undefined): readonly string[] {
+    return [...this.#members.values()].flatMap(({ member }) =>
+      member.role === 'indexer' && member.name !== name && member.address !== undefined
+        ? [member.address]
+        : [],
+    );
+  }
+
+  async #ensureKey(name: string): Promise<void> {
+    const paths = fleetPaths(this.#options.folder);
+    const files = { privateKeyPath: paths.key(name), publicKeyPath: paths.publicKey(name) };
+    await loadKeyPair(files, { generate: true });
+  }
+
+  #find(name: string): MemberProcess {
+    const member = this.#members.get(name);
+    if (member !== undefined) return member;
+    throw fleetErrors.create('FLEET_MEMBER_UNKNOWN', `the fleet has no member ${name}`, {
+      details: { name },
+    });
+  }
+
+  async #forget(name: string): Promise<void> {
+    const member = this.#members.get(name);
+    if (member === undefined) return;
+    await member.stop();
+    this.#members.delete(name);
+    this.#states.delete(name);
+    await member.closeLog();
+    this.#planWrite();
+  }
+
+  #tellCut(member: MemberProcess): void {
+    if (this.#groups.length === 0) return;
+    const members = [...this.#members.values()].map(({ member: each, planned }) => ({
+      name: each.name,
+      peerId: each.peerId,
+      endpoints: endpointsOf(each, planned.flags),
+    }));
+    member.send(cutFor(member.name, this.#groups, members));
+  }
+
+  #changed(name: string): void {
+    const state = this.#members.get(name)?.state;
+    if (state === undefined) return;
+    if (this.#states.get(name) !== state) {
+      this.#states.set(name, state);
+      const event: MemberEvent = { name, state, at: this.#parts.clock.now() };
+      for (const listener of this.#listeners) listener(event);
+    }
+    this.#planWrite();
+  }
+
+  #planWrite(): void {
+    if (this.#isWritePlanned || this.#isStopping) return;
+    this.#isWritePlanned = true;
+    this.#parts.timers.after(WRITE_DELAY_MS, () => void this.#write());
+  }
+
+  /** Writes the fleet file; one write after another. A disk that refuses it keeps nothing else from going on. */
+  async #write(): Promise<void> {
+    this.#isWritePlanned = false;
+    if (this.#isStopping) return;
+    this.#writing = this.#writing.then(() => writeFleetFile(this.fleet())).catch(() => {});
+    await this.#writing;
+  }
+}

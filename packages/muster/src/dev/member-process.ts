@@ -1,0 +1,227 @@
+/**
+ * A member of a fleet as a process: started, watched, paused, killed, started again. Its first line on the standard output says
+ * that it is ready; everything else goes into its log. It ends with the channel to this process, however this one ends.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import process from 'node:process';
+import type { Timers } from '@muster/core';
+import { fleetErrors } from '../fleet/fleet-errors.ts';
+import type { FleetMember, MemberState } from '../fleet/fleet-file.ts';
+import type { BoundedLog } from './bounded-log.ts';
+import { commandLineOf, type PlannedMember } from './plan.ts';
+
+/** How long a member may take until it is ready: a busy machine with two cores starts a dozen at once. */
+export const START_TIMEOUT_MS = 60_000;
+/** How long it may take to stop before it is killed. */
+export const STOP_TIMEOUT_MS = 12_000;
+/** The line that says that a member is ready is a few kB long. */
+const MAX_READY_LINE = 256 * 1024;
+
+export interface MemberParts {
+  readonly planned: PlannedMember;
+  /** Path of the program, as `node` is told it. */
+  readonly program: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: BoundedLog;
+  readonly timers: Timers;
+  /** Told after each change of state. */
+  readonly onChange: () => void;
+  /** Makes of the ready line what the fleet file says of it. */
+  readonly describe: (ready: Readonly<Record<string, unknown>>) => Partial<FleetMember>;
+}
+
+/** One member. */
+export class MemberProcess {
+  readonly planned: PlannedMember;
+  readonly #parts: MemberParts;
+  #child: ChildProcess | undefined;
+  #state: MemberState = 'starting';
+  #facts: Partial<FleetMember> = {};
+  #lastError: string | undefined;
+  #ending: MemberState | undefined;
+
+  constructor(parts: MemberParts) {
+    this.#parts = parts;
+    this.planned = parts.planned;
+  }
+
+  get name(): string {
+    return this.planned.name;
+  }
+
+  get state(): MemberState {
+    return this.#state;
+  }
+
+  /** As the fleet file shows it. */
+  get member(): FleetMember {
+    const { name, role, misbehaves } = this.planned;
+    const pid = this.#child?.pid;
+    return {
+      name,
+      role,
+      state: this.#state,
+      ...(pid === undefined || !this.#isAlive() ? {} : { pid }),
+      ...this.#facts,
+      ...(misbehaves === undefined ? {} : { misbehaves }),
+    };
+  }
+
+  /** Starts it; resolves when it is ready. Rejects FLEET_MEMBER_FAILED when it ends first, or takes too long. */
+  async start(): Promise<void> {
+    if (this.#isAlive()) {
+      throw fleetErrors.create('FLEET_MEMBER_STATE', `${this.name} runs already`, {
+        details: { name: this.name, state: this.#state },
+      });
+    }
+    this.#ending = undefined;
+    this.#lastError = undefined;
+    const child = this.#spawn();
+    this.#child = child;
+    this.#to('starting');
+    const late = this.#parts.timers.after(START_TIMEOUT_MS, () => child.kill('SIGKILL'));
+    const ended = this.#watchEnd(child);
+    try {
+      const first = await Promise.race([readyLine(child), ended]);
+      if (first === undefined) throw this.#failed();
+      this.#facts = this.#parts.describe(first);
+      // It may have been paused or asked to stop by now.
+      if (this.#state === 'starting') this.#to('running');
+    } finally {
+      late.cancel();
+    }
+  }
+
+  /** Ends it as an operator does; after a while as a crash does. Never rejects. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM', 'stopped');
+  }
+
+  /** Ends it at once, as a crash does. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL', 'killed');
+  }
+
+  pause(): void {
+    this.#require('running');
+    this.#child?.kill('SIGSTOP');
+    this.#to('paused');
+  }
+
+  resume(): void {
+    this.#require('paused');
+    this.#child?.kill('SIGCONT');
+    this.#to('running');
+  }
+
+  /** Tells it something over its channel; nothing when it does not run. */
+  send(message: object): void {
+    if (this.#child?.connected !== true) return;
+    // A process that is ending may close the channel at any time: its end is told otherwise.
+    this.#child.send(message, () => {});
+  }
+
+  /** After its end. */
+  async closeLog(): Promise<void> {
+    await this.#parts.log.close();
+  }
+
+  #spawn(): ChildProcess {
+    const { planned, program, environment } = this.#parts;
+    return spawn(process.execPath, commandLineOf(planned, program), {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...environment, ...planned.environment },
+    });
+  }
+
+  /** Writes its log, and notes its end. Resolves when it has ended. */
+  async #watchEnd(child: ChildProcess): Promise<undefined> {
+    const { log } = this.#parts;
+    createInterface(child.stderr as Readable).on('line', (line) => {
+      this.#lastError = messageOf(line) ?? this.#lastError ?? line;
+      log.write(line);
+    });
+    child.on('error', (error) => {
+      this.#lastError = error.message;
+    });
+    try {
+      await once(child, 'close');
+    } catch {
+      // It could not be started at all; `error` has told why.
+    }
+    if (this.#child !== child) return undefined;
+    const how = child.signalCode ?? `exit code ${child.exitCode}`;
+    log.write(`-- ${this.name} has ended: ${how}`);
+    this.#to(this.#ending ?? (child.signalCode === 'SIGKILL' ? 'killed' : 'failed'));
+    return undefined;
+  }
+
+  async #end(signal: NodeJS.Signals, as: MemberState): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || !this.#isAlive()) {
+      if (this.#state !== as && as === 'stopped') this.#to('stopped');
+      return;
+    }
+    this.#ending = as;
+    const closed = once(child, 'close');
+    child.kill(signal);
+    // A paused process hears of a signal when it goes on.
+    child.kill('SIGCONT');
+    const late = this.#parts.timers.after(STOP_TIMEOUT_MS, () => child.kill('SIGKILL'));
+    await closed;
+    late.cancel();
+  }
+
+  #isAlive(): boolean {
+    const child = this.#child;
+    return child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  #require(state: MemberState): void {
+    if (this.#state === state && this.#isAlive()) return;
+    throw fleetErrors.create('FLEET_MEMBER_STATE', `${this.name} is ${this.#state}, not ${state}`, {
+      details: { name: this.name, state: this.#state },
+    });
+  }
+
+  #failed(): Error {
+    const reason = this.#lastError ?? this.#child?.signalCode ?? `exit code ${this.#child?.exitCode}`;
+    return fleetErrors.create('FLEET_MEMBER_FAILED', `${this.name} did not start: ${reason}`, {
+      hint: `Its log, logs/${this.name}.log in the folder of the fleet, may say more.`,
+      details: { name: this.name },
+    });
+  }
+
+  #to(state: MemberState): void {
+    this.#state = state;
+    this.#parts.onChange();
+  }
+}
+
+/** What the first line says; never resolves when there is none. Everything after it is read and dropped. */
+async function readyLine(child: ChildProcess): Promise<Readonly<Record<string, unknown>>> {
+  const { promise, resolve } = Promise.withResolvers<Readonly<Record<string, unknown>>>();
+  createInterface(child.stdout as Readable).on('line', (line) => {
+    if (line.length > MAX_READY_LINE) return;
+    try {
+      const value = JSON.parse(line) as { readonly event?: unknown } | null;
+      if (value?.event === 'ready') resolve(value);
+    } catch {
+      // No event: nothing that is waited for.
+    }
+  });
+  return await promise;
+}
+
+/** The message in the line of an error. */
+function messageOf(line: string): string | undefined {
+  try {
+    const { error } = JSON.parse(line) as { error?: { message?: unknown } };
+    return typeof error?.message === 'string' ? error.message : undefined;
+  } catch {
+    return undefined;
+  }
+}

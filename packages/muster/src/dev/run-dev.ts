@@ -1,0 +1,187 @@
+/** A whole fleet on this machine as one program: started, announced, kept running until it is asked to stop. */
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  createLogger,
+  errorCode,
+  EXIT_CODES,
+  Lifecycle,
+  type Logger,
+  stopOutcome,
+  systemClock,
+  systemRandom,
+  systemTimers,
+} from '@muster/core';
+import { createPskFile, loadKeyPair, Psk, readPskFile } from '@muster/discovery/keys';
+import type { CommandContext } from '../cli/command.ts';
+import { count } from '../cli/progress.ts';
+import { packageVersion } from '../cli/version.ts';
+import { DEFAULT_FLEET_FOLDER, removeFleetFile } from '../fleet/fleet-files.ts';
+import type { FolderLock } from '../fleet/folder-lock.ts';
+import { readOrCreateSecret } from '../fleet/secret-file.ts';
+import { readOrCreateAdminToken } from '../serve/admin-token.ts';
+import type { devSettings } from '../settings/dev-settings.ts';
+import { ControlServer } from './control-server.ts';
+import { devBanner, devReadyEvent } from './dev-banner.ts';
+import { Fleet } from './fleet.ts';
+import { openFleetFolder, touchFleetFolder } from './fleet-folder.ts';
+import { ensureFleetNetwork } from './fleet-network.ts';
+import { endLeftovers } from './leftovers.ts';
+import { memberEnvironment } from './member-environment.ts';
+import { fleetPaths } from './plan.ts';
+import { PortBook } from './port-book.ts';
+
+type Context = CommandContext<typeof devSettings>;
+
+const PROGRAM = fileURLToPath(new URL('../../bin/muster.mjs', import.meta.url));
+/** All members at once, and the registry after them. */
+const STOP_TIMEOUT_MS = 40_000;
+/** How often it is noted that the folder is in use. */
+const TOUCH_INTERVAL_MS = 60_000;
+
+/** Runs it until it is stopped. Returns the exit code; throws what kept it from running. */
+export async function runDev(context: Context): Promise<number> {
+  const { io, values } = context;
+  const logger = createLogger({ level: 'warn', format: 'text', clock: systemClock, destination: io.logs });
+  const lifecycle = new Lifecycle({ timers: systemTimers, logger });
+  const folder = resolve(values.data);
+  addFolder(lifecycle, folder, values.acceptClock);
+  const running = addFleet(lifecycle, context, folder, logger);
+  const ignoreSignals = io.stopOnSignals(lifecycle);
+  try {
+    await lifecycle.start();
+    context.progress.end();
+    announce(context, running());
+    const report = await lifecycle.stopped;
+    if (report.error !== undefined) throw report.error;
+    return EXIT_CODES[stopOutcome(report)].code;
+  } catch (error) {
+    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
+    await lifecycle.stopped;
+    return EXIT_CODES.ok.code;
+  } finally {
+    ignoreSignals();
+  }
+}
+
+/** The folder is checked and locked before anything else is done. */
+function addFolder(lifecycle: Lifecycle, folder: string, acceptClock: boolean): void {
+  let lock: FolderLock | undefined;
+  let touching: { cancel(): void } | undefined;
+  lifecycle.add({
+    name: 'folder',
+    start: async () => {
+      lock = await openFleetFolder({
+        folder,
+        musterVersion: packageVersion(),
+        clock: systemClock,
+        acceptClock,
+      });
+      touching = systemTimers.every(TOUCH_INTERVAL_MS, () => {
+        touchFleetFolder(folder, systemClock).catch(() => {});
+      });
+    },
+    stop: async () => {
+      touching?.cancel();
+      await touchFleetFolder(folder, systemClock);
+      await lock?.release();
+    },
+  });
+}
+
+/** The fleet and its servers. Returns what gives the running fleet. */
+function addFleet(lifecycle: Lifecycle, context: Context, folder: string, logger: Logger): () => Fleet {
+  let fleet: Fleet | undefined;
+  let control: ControlServer | undefined;
+  lifecycle.add({
+    name: 'fleet',
+    stopTimeoutMs: STOP_TIMEOUT_MS,
+    start: async () => {
+      context.progress.update('looking at the data folder');
+      await endLeftovers(folder, systemTimers);
+      await removeFleetFile(folder);
+      const ports = new PortBook(systemRandom);
+      const { fleet: made, token } = await makeFleet(context, folder, ports);
+      fleet = made;
+      try {
+        control = await ControlServer.start({ control: fleet, token, port: 0 });
+        fleet.setPlaces({ page: '', controlUrl: control.url });
+        await fleet.start();
+      } catch (error) {
+        await end();
+        throw error;
+      }
+    },
+    stop: async () => await end(),
+  });
+  const end = async (): Promise<void> => {
+    await control?.stop();
+    await fleet?.stop();
+    await removeFleetFile(folder).catch((error: unknown) => logger.warn({ error }, 'fleet.json stays'));
+  };
+  return () => fleet as unknown as Fleet;
+}
+
+async function makeFleet(
+  { config, values, io, progress }: Context,
+  folder: string,
+  ports: PortBook,
+): Promise<{ readonly fleet: Fleet; readonly token: string }> {
+  const paths = fleetPaths(folder);
+  const isDefault = (setting: string): boolean => config.sources.get(setting) === 'default';
+  const registryPort = await ports.wished(values.registryPort, 'registry-port', isDefault('registry-port'));
+  const { token: adminToken } = await readOrCreateAdminToken(folder);
+  const token = await readOrCreateSecret(paths.controlToken);
+  const networkToken = await readOrCreateSecret(paths.networkToken);
+  const psk = await readOrCreatePsk(paths.psk);
+  const fleet = new Fleet(
+    {
+      folder,
+      musterVersion: packageVersion(),
+      registryPort,
+      counts: { indexer: values.indexers, node: values.nodes, mirror: values.mirrors },
+      timeScale: values.timeScale,
+      originBytesPerSecond: values.originRateBytes,
+    },
+    {
+      ports,
+      clock: systemClock,
+      timers: systemTimers,
+      random: systemRandom,
+      program: PROGRAM,
+      environment: memberEnvironment(io.environment),
+      secrets: { psk: psk.toText(), networkToken },
+      makeNetwork: async (registry, ownerName) => {
+        const files = { privateKeyPath: paths.key(ownerName), publicKeyPath: paths.publicKey(ownerName) };
+        const { identity: owner } = await loadKeyPair(files, { generate: false });
+        return await ensureFleetNetwork({ registry, adminToken, networkToken, owner, ownerName });
+      },
+      onProgress: (ready, all) => progress.update(`${count(ready, 'process', 'processes')} of ${all} ready`),
+    },
+  );
+  return { fleet, token };
+}
+
+async function readOrCreatePsk(path: string): Promise<Psk> {
+  try {
+    await createPskFile(path, Psk.generate(systemRandom));
+  } catch {
+    // There is one already, or it cannot be written: reading says what is wrong.
+  }
+  return (await readPskFile(path)).psk;
+}
+
+function announce(context: Context, fleet: Fleet): void {
+  const { io, values } = context;
+  const { line, expiresAt } = fleet.issueTicket();
+  const announcement = {
+    fleet: fleet.fleet(),
+    joinLine: line,
+    joinExpiresAt: expiresAt,
+    timeScale: values.timeScale,
+    startedInMs: Math.round(performance.now()),
+    launcher: io.launcher,
+    folderFlag: values.data === DEFAULT_FLEET_FOLDER ? '' : `--data ${values.data}`,
+  };
+  context.print(devReadyEvent(announcement), devBanner(announcement));
+}
