@@ -1,8 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { commands } from '../src/cli/program.ts';
-import { groups } from '../src/commands/index.ts';
-import { dev } from '../src/commands/dev.ts';
 import { NOT_IN_THIS_VERSION, registrySettings, WITHOUT_EFFECT } from '../src/settings/registry-settings.ts';
 import { README_TABLES } from './support/readme-tables.ts';
 
@@ -14,15 +11,6 @@ describe('README.md', () => {
     expect(start).toBeGreaterThan(0);
     const shown = readme.slice(start + mark.length, readme.indexOf('<!-- end -->', start));
     expect(shown.trim()).toBe(table);
-  });
-
-  it('lists every command, with its summary', () => {
-    const lines = groups.flatMap(({ name, commands: verbs }) =>
-      verbs.map((verb) => `| \`muster ${name} ${verb.name}\` | ${verb.summary} |`),
-    );
-    for (const line of [`| \`muster dev\` | ${dev.summary} |`, ...lines])
-      expect(readme).toContain(`${line}\n`);
-    expect(readme.match(/^\| `muster /gm)).toHaveLength(commands.length);
   });
 
   it('names the settings that are refused, and those without effect', () => {

@@ -50,6 +50,8 @@ export interface CommandSpec<S extends Settings = Settings> {
   readonly arguments?: readonly Argument[];
   readonly operands?: readonly Operand[];
   readonly settings: S;
+  /** Whether it is meant when only the noun of its group is given. @default false */
+  readonly isDefault?: boolean;
   /** Whether the settings may come from a file given with --config. @default false */
   readonly takesConfigFile?: boolean;
   /** Files that are read unless they are missing, before that one; names that are no setting are warned of. */

@@ -56,7 +56,7 @@ function addGroup(program: Command, group: CommandGroup, io: CliIo, exit: (code:
 
 function addCommand(parent: Command, spec: AnyCommand, io: CliIo, exit: (code: number) => void): void {
   const command = parent
-    .command(spec.name)
+    .command(spec.name, { isDefault: spec.isDefault === true })
     .summary(spec.summary)
     .description(spec.description ?? spec.summary);
   for (const { name, description, required } of spec.arguments ?? []) {

@@ -58,7 +58,12 @@ export async function withClient<T>(
   return await use(client);
 }
 
-async function tlsOf({ tls, pin, ca }: ConnectionValues): Promise<false | TlsOptions> {
+/** How to connect with TLS, as settings say. Rejects FILE_UNUSABLE. */
+export async function tlsOf({
+  tls,
+  pin,
+  ca,
+}: Pick<ConnectionValues, 'tls' | 'pin' | 'ca'>): Promise<false | TlsOptions> {
   if (!tls && pin === undefined && ca === undefined) return false;
   return {
     ...(pin === undefined ? {} : { pin }),

@@ -1,6 +1,8 @@
 import type { CommandGroup } from '../cli/command.ts';
 import { adminToken, generate, show } from './keys.ts';
+import { liar as liarDemo } from './demo-liar.ts';
 import { psk } from './keys-psk.ts';
+import { all as doctorAll } from './doctor-all.ts';
 import { mirror as doctorMirror } from './doctor-mirror.ts';
 import { run as runMirror } from './mirror-run.ts';
 import { status as mirrorStatus } from './mirror-status.ts';
@@ -60,8 +62,13 @@ export const groups: readonly CommandGroup[] = [
     commands: [serveOrigin],
   },
   {
+    name: 'demo',
+    summary: 'Do something to a running fleet, and check what comes of it.',
+    commands: [liarDemo],
+  },
+  {
     name: 'doctor',
-    summary: 'Find out what is wrong on this machine.',
-    commands: [doctorMirror],
+    summary: 'Find out what is wrong, and which setting to change.',
+    commands: [doctorAll, doctorMirror],
   },
 ];

@@ -21,3 +21,24 @@ export const problem = (what: string, found: string, fix: string): Finding => ({
   found,
   fix,
 });
+
+/** The parts of an examination, in the order in which they are told. */
+export const CHECKS = [
+  'configuration',
+  'versions',
+  'ports',
+  'clocks',
+  'keys',
+  'permissions',
+  'disk',
+  'reachability',
+  'agreement',
+  'leftovers',
+] as const;
+
+export type Check = (typeof CHECKS)[number];
+
+/** A finding, and the part of the examination that it comes from. */
+export interface CheckedFinding extends Finding {
+  readonly check: Check;
+}

@@ -1,7 +1,10 @@
 import { describeFlags, EXIT_CODES, type Settings } from '@muster/core';
 import { coordinationSettings } from '@muster/coordination/config';
 import { discoverySettings } from '@muster/discovery/config';
+import { commands } from '../../src/cli/program.ts';
+import { groups } from '../../src/commands/index.ts';
 import { pullSettings } from '../../src/settings/pull-settings.ts';
+import { doctorSettings } from '../../src/settings/doctor-settings.ts';
 import { doctorMirrorSettings } from '../../src/settings/mirror-status-settings.ts';
 import { demoSettings } from '../../src/settings/demo-settings.ts';
 import { statusSettings } from '../../src/settings/status-settings.ts';
@@ -34,13 +37,24 @@ function settingsTable(settings: Settings): string {
   ].join('\n');
 }
 
+function commandsTable(): string {
+  const inGroups = new Map(
+    groups.flatMap(({ name, commands: verbs }) =>
+      verbs.map((verb) => [verb, `${name} ${verb.name}`] as const),
+    ),
+  );
+  const rows = commands.map((each) => row([`\`muster ${inGroups.get(each) ?? each.name}\``, each.summary]));
+  return [row(['Command', 'What it does']), row(['---', '---']), ...rows].join('\n');
+}
+
 function exitCodesTable(): string {
   const rows = Object.values(EXIT_CODES).map(({ code, meaning }) => row([String(code), meaning]));
   return [row(['Code', 'Meaning']), row(['---', '---']), ...rows].join('\n');
 }
 
-/** The tables of README.md that follow from declarations, by the mark that stands before each. */
+/** The tables of README.md that follow from declarations, by the mark that stands before each. `npm run docs` writes them. */
 export const README_TABLES: Readonly<Record<string, string>> = {
+  '<!-- commands -->': commandsTable(),
   '<!-- settings: registrySettings -->': settingsTable(registrySettings),
   '<!-- settings: registrationSettings -->': settingsTable(registrationSettings),
   '<!-- settings: discoverySettings -->': settingsTable(discoverySettings),
@@ -48,6 +62,7 @@ export const README_TABLES: Readonly<Record<string, string>> = {
   '<!-- settings: statusSettings -->': settingsTable(statusSettings),
   '<!-- settings: coordinationSettings -->': settingsTable(coordinationSettings),
   '<!-- settings: pullSettings -->': settingsTable(pullSettings),
+  '<!-- settings: doctorSettings -->': settingsTable(doctorSettings),
   '<!-- settings: doctorMirrorSettings -->': settingsTable(doctorMirrorSettings),
   '<!-- exit codes -->': exitCodesTable(),
 };
