@@ -43,6 +43,11 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
   /** Hears of each poll that succeeded, after its events were consumed; the first says that the initial state is complete. */
   readonly onPoll?: (poll: WatchPoll) => void;
+  /**
+   * Hears of each pause between polls, with what ends it early: for who has reason to think that something has changed. A server
+   * should not be asked much more often than the interval says.
+   */
+  readonly onPause?: (pollNow: () => void) => void;
   /** Hears of failures that the watch survives. */
   readonly onError?: (error: Error) => void;
 }
@@ -89,7 +94,7 @@ export async function* watchNetwork(
       version = 0;
       const backOffMs = intervalMs * Math.min(MAX_BACK_OFF, 2 ** Math.min(failures++, 10));
       const waitMs = Math.max(jittered(environment, backOffMs, jitter), refusalOf(error)?.retryAfterMs ?? 0);
-      await pause(environment, waitMs, stop);
+      await pauseBetween(environment, waitMs, options, stop);
       continue;
     }
     failures = 0;
@@ -97,8 +102,19 @@ export async function* watchNetwork(
     yield* list.kind === 'full' ? members.replace(list) : members.apply(list);
     version = list.version ?? 0;
     options.onPoll?.({ kind: list.kind, version: list.version, nodeCount: members.size });
-    await pause(environment, jittered(environment, intervalMs, jitter), stop);
+    await pauseBetween(environment, jittered(environment, intervalMs, jitter), options, stop);
   }
+}
+
+async function pauseBetween(
+  environment: Environment,
+  waitMs: number,
+  { onPause }: WatchOptions,
+  stop: AbortSignal,
+): Promise<void> {
+  const early = new AbortController();
+  onPause?.(() => early.abort());
+  await pause(environment, waitMs, onPause === undefined ? stop : AbortSignal.any([stop, early.signal]));
 }
 
 /** The members as the consumer knows them. */

@@ -26,6 +26,7 @@ import type { SeenPeers } from './indexer/parts.ts';
 import { PublishServer } from './indexer/publish-server.ts';
 import { ownDid, ownName, ownRecord } from './lookup/own-record.ts';
 import { PeerLookup } from './lookup/peer-lookup.ts';
+import type { ConnectionPolicy } from './overlay/connection-policy.ts';
 import type { Overlay } from './overlay/overlay.ts';
 import { PoolAgent } from './pool/pool-agent.ts';
 import type { RecordCrypto } from './records/record-crypto.ts';
@@ -35,7 +36,7 @@ import { SearchServer } from './search/search-server.ts';
 import { NodeSearchTopic } from './search/topics.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { type PeerStore, RELATIONS } from './stores/peer-store.ts';
-import type { PeerId } from './wire/messages.ts';
+import type { AddrInfo, PeerId } from './wire/messages.ts';
 
 /** What a daemon is made of. */
 export interface DaemonOptions {
@@ -52,6 +53,8 @@ export interface DaemonOptions {
   readonly peers: PeerStore;
   /** Where an indexer keeps who heartbeated it lately, over a restart (F:72). */
   readonly seenPeers?: SeenPeers;
+  /** Who may connect, beside the pre-shared key and the blacklist. @default everybody */
+  readonly policy?: ConnectionPolicy;
 }
 
 /** The parts that only an indexer has. */
@@ -80,11 +83,13 @@ export class DiscoveryDaemon {
   readonly #abort = new AbortController();
   readonly #servers: readonly { start(): void }[];
   readonly #topic: NodeSearchTopic;
+  readonly #policy: ConnectionPolicy | undefined;
   #state: State = 'new';
   #stopped: Promise<void> | undefined;
 
   constructor(options: DaemonOptions) {
     const { settings, overlay, logger, peers } = options;
+    this.#policy = options.policy;
     this.events = new EventBus<DiscoveryEvents>({
       onListenerError: (error, topic) => logger.error({ error, topic }, 'a listener of an event failed'),
     });
@@ -105,7 +110,7 @@ export class DiscoveryDaemon {
     const { context } = this;
     this.directory = new DhtDirectory(context, {
       pool: () => this.pool.reachable(),
-      isAvoided: (peer) => this.#isBlacklisted(peer) || this.pool.isQuarantined(peer),
+      isAvoided: (peer) => this.#isRefused(peer) || this.pool.isQuarantined(peer),
     });
     this.pool = new PoolAgent(context, {
       directory: this.directory,
@@ -162,11 +167,23 @@ export class DiscoveryDaemon {
     if (this.#state !== 'new') throw new TypeError('a daemon starts once');
     this.#state = 'running';
     const { overlay, settings, logger, peers, signal } = this.context;
-    overlay.refuse((peer) => this.#isBlacklisted(peer));
+    const policy = this.#policy;
+    overlay.refuse(
+      (peer) => this.#isRefused(peer),
+      async (peer) => {
+        if (!this.#isBlacklisted(peer)) await policy?.reconsider?.(peer);
+      },
+    );
     const stopWatching = peers.watch((peer) => {
-      if (peer.relation === RELATIONS.BLACKLIST) this.#cutOff(peer.peer_id);
+      if (peer.relation !== RELATIONS.BLACKLIST || this.#state !== 'running') return;
+      this.#cutOff(peer.peer_id, 'blacklisted');
+      this.events.publish('peer.blacklisted', { peer: peer.peer_id });
     });
     signal.addEventListener('abort', stopWatching, { once: true });
+    if (policy !== undefined) {
+      const stopJudging = policy.onChange(() => this.#judgeAll(policy));
+      signal.addEventListener('abort', stopJudging, { once: true });
+    }
     try {
       await overlay.start();
       if (settings.roles.indexer || settings.dhtServer) await this.#joinDht();
@@ -181,6 +198,19 @@ export class DiscoveryDaemon {
     for (const server of this.#servers) server.start();
     this.#announceReady();
     logger.info({ peer: overlay.self, roles: settings.roles, addresses: overlay.addresses() }, 'running');
+  }
+
+  /**
+   * Takes indexers that somebody names who is trusted to know some, such as a registry: as candidates now, and to come back to when
+   * nobody else answers. They replace those named before. Unlike seeds of the configuration they have no privilege: what is
+   * measured decides whether they stay.
+   */
+  nameIndexers(indexers: readonly AddrInfo[]): void {
+    if (this.#state === 'stopping' || this.#state === 'stopped') return;
+    const fresh = this.pool.nameIndexers(indexers);
+    const { overlay, constants, signal } = this.context;
+    if (fresh.length === 0 || !overlay.dht.isStarted) return;
+    void overlay.dht.bootstrap(fresh, { timeoutMs: constants.dhtBootstrapMs, signal });
   }
 
   /** Ends everything in the order of 5.4. Safe to call more than once; resolves when nothing is left open. */
@@ -262,16 +292,38 @@ export class DiscoveryDaemon {
     void overlay.dht.bootstrap(settings.indexerAddresses, { timeoutMs: constants.dhtBootstrapMs, signal });
   }
 
-  /** 18: a peer that the user has blacklisted loses everything that it has here, at once (F:95). */
-  #cutOff(peer: PeerId): void {
-    if (this.#state !== 'running') return;
-    this.pool.drop(peer, 'blacklisted');
+  /**
+   * 18: a peer that the user has blacklisted, or that is no member any more, loses everything that it has here, at once (F:95).
+   */
+  #cutOff(peer: PeerId, reason: 'blacklisted' | 'gone'): void {
+    this.pool.drop(peer, reason);
     this.gate.forget(peer);
     this.indexer?.suggestions.drop(peer);
     this.indexer?.agent.drop(peer);
     this.indexer?.referenced.delete(peer);
-    this.events.publish('peer.blacklisted', { peer });
     void this.context.overlay.disconnect(peer);
+  }
+
+  /** Verdicts have changed: acts on those about peers that have something here. */
+  #judgeAll(policy: ConnectionPolicy): void {
+    if (this.#state !== 'running') return;
+    const { overlay, logger } = this.context;
+    const peers = new Set([
+      ...overlay.connections().map(({ peer }) => peer),
+      ...this.pool.view().map(({ peer }) => peer),
+    ]);
+    for (const { peer } of this.indexer?.agent.table.values() ?? []) peers.add(peer);
+    for (const peer of peers) {
+      const verdict = policy.judge(peer);
+      if (verdict === 'refused') {
+        logger.info({ peer }, 'a peer that is no member is cut off');
+        this.#cutOff(peer, 'gone');
+      } else if (verdict === 'unreachable') void overlay.disconnect(peer);
+    }
+  }
+
+  #isRefused(peer: PeerId): boolean {
+    return this.#isBlacklisted(peer) || (this.#policy?.judge(peer) ?? 'allowed') !== 'allowed';
   }
 
   #isBlacklisted(peer: PeerId): boolean {

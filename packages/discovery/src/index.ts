@@ -6,6 +6,7 @@ export type { DaemonOptions, IndexerParts } from './daemon.ts';
 export { discoveryErrors } from './errors.ts';
 export type { DiscoveryErrorCode } from './errors.ts';
 export type { DiscoveryEvents, EvictionReason } from './events.ts';
+export type { ConnectionPolicy, ConnectionVerdict } from './overlay/connection-policy.ts';
 export type {
   Deadline,
   Dht,

@@ -7,4 +7,10 @@ export type { HostOptions } from './discovery-host.ts';
 export { FilePeerStore } from '../stores/adapters/file-peer-store.ts';
 export { readPskFile } from '../identity/adapters/psk-file.ts';
 export { createPeerNetwork } from '../overlay/libp2p/index.ts';
-export type { ConnectionLimits, PeerNetwork, PeerNetworkOptions } from '../overlay/libp2p/index.ts';
+export type {
+  ConnectionLimits,
+  ConnectionPolicy,
+  ConnectionVerdict,
+  PeerNetwork,
+  PeerNetworkOptions,
+} from '../overlay/libp2p/index.ts';

@@ -87,7 +87,7 @@ export function countedOverlay(overlay: Overlay, counts: StreamCounts): Overlay 
     protect: (peer, isProtected) => overlay.protect(peer, isProtected),
     protocols: (peer) => overlay.protocols(peer),
     onPeer: (listener) => overlay.onPeer(listener),
-    refuse: (isRefused) => overlay.refuse(isRefused),
+    refuse: (isRefused, reconsider) => overlay.refuse(isRefused, reconsider),
     echo: (to, bytes, deadline) => overlay.echo(to, bytes, deadline),
   };
 }

@@ -141,8 +141,11 @@ export interface Overlay {
   /** What identify said that the peer serves; undefined while unknown. */
   protocols(peer: PeerId): readonly string[] | undefined;
   onPeer(listener: (event: PeerEvent) => void): () => void;
-  /** Connections with these peers are refused as soon as their identity is proven, and they are never dialled. */
-  refuse(isRefused: (peer: PeerId) => boolean): void;
+  /**
+   * Connections with these peers are refused as soon as their identity is proven, and they are never dialled. Before one is, the
+   * overlay may wait for `reconsider`, which never rejects, and then asks once more.
+   */
+  refuse(isRefused: (peer: PeerId) => boolean, reconsider?: (peer: PeerId) => Promise<void>): void;
   /** Sends `bytes` random bytes over the probe protocol and waits for the whole echo. Resolves with the milliseconds. */
   echo(to: AddrInfo, bytes: number, deadline: Deadline): Promise<number>;
   readonly gossip: Gossip;

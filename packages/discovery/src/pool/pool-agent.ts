@@ -218,6 +218,18 @@ export class PoolAgent implements Pool {
     return true;
   }
 
+  /** Indexers named by who knows some: candidates, kept for the way back from isolation. Returns those that are new. */
+  nameIndexers(indexers: readonly AddrInfo[]): readonly AddrInfo[] {
+    const fresh = this.#state.named.replace(indexers.flatMap((info) => this.#state.usable(info) ?? []));
+    let added = 0;
+    for (const info of fresh) {
+      if (this.#state.directory.need <= 0) this.#state.standby.add(info, this.#state.now());
+      else if (!this.#state.isSkipped(info.ID) && this.#state.add(info, { from: 'registry' })) added += 1;
+    }
+    if (added > 0) this.#state.nudge();
+    return fresh;
+  }
+
   noteKnownPeer(peer: AddrInfo): void {
     if (peer.ID !== this.#state.context.self) this.#state.known.note(peer);
   }

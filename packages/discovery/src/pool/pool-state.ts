@@ -7,6 +7,7 @@ import { usableAddrInfo } from '../wire/addresses.ts';
 import type { DiversityOptions } from './subnet-diversity.ts';
 import { Denylist } from './denylist.ts';
 import { KnownPeers } from './known-peers.ts';
+import { NamedIndexers } from './named-indexers.ts';
 import { PoolDirectory } from './pool-directory.ts';
 import type { PoolEntry } from './pool-entry.ts';
 import { StandbyList } from './standby-list.ts';
@@ -34,6 +35,8 @@ export class PoolState {
   readonly doubtedReferents = new Denylist(MAX_DENIED);
   readonly standby: StandbyList;
   readonly known: KnownPeers;
+  /** Indexers that a registry names. */
+  readonly named: NamedIndexers;
   /** Ends all work of the agent. */
   readonly signal: AbortSignal;
   referent: PeerId | undefined;
@@ -49,6 +52,7 @@ export class PoolState {
     this.context = context;
     this.directory = new PoolDirectory({ self, maxSize, constants, random });
     this.standby = new StandbyList(constants.standbyMax, constants.standbyMs);
+    this.named = new NamedIndexers(self, 2 * maxSize);
     this.known = new KnownPeers(constants.knownPeersLru);
     this.signal = AbortSignal.any([context.signal, this.#abort.signal]);
   }

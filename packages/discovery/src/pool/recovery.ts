@@ -49,8 +49,13 @@ export class Recovery {
     }
   }
 
-  /** Seeds come back into the pool, and have their flag again. */
+  /** Seeds come back into the pool, and have their flag again; indexers that a registry names come back without one. */
   reconnectToSeeds(): void {
+    for (const named of this.#state.named.list()) {
+      this.#state.add(named, { from: 'registry' });
+      const entry = this.#state.directory.get(named.ID);
+      if (entry !== undefined) entry.retrySoon = true;
+    }
     for (const seed of this.#state.context.settings.indexerAddresses) {
       const entry = this.#state.directory.get(seed.ID);
       if (entry === undefined) {

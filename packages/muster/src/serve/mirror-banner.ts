@@ -3,6 +3,8 @@ import type { CoordinationAgent } from '@muster/coordination';
 import type { CoordinationConfig } from '@muster/coordination/config';
 import { facts } from '../cli/table.ts';
 import { packageVersion } from '../cli/version.ts';
+import { registryRows } from '../membership/membership-rows.ts';
+import type { RegistryMembership } from '../membership/registry-membership.ts';
 import { formatAddress, isLoopbackHost, localAddress } from '../settings/address.ts';
 
 export interface MirrorAnnouncement {
@@ -12,6 +14,7 @@ export interface MirrorAnnouncement {
   /** Undefined: the network is open. */
   readonly pskFingerprint: string | undefined;
   readonly launcher: string;
+  readonly membership?: RegistryMembership | undefined;
 }
 
 /** One line for scripts that wait for it. */
@@ -32,6 +35,8 @@ export function mirrorReadyEvent(announcement: MirrorAnnouncement): object {
     registries: config.node.registries.map(({ name }) => name),
     cache: config.node.cacheDirectory,
     pskFingerprint: pskFingerprint ?? null,
+    registry: announcement.membership?.place.registry ?? null,
+    network: announcement.membership?.place.network ?? null,
     warnings: warningsOf(announcement),
   };
 }
@@ -52,6 +57,7 @@ export function mirrorBanner(announcement: MirrorAnnouncement): string {
       ? [['addresses', 'none that others could use'] as const]
       : addresses.map((address, index) => [index === 0 ? 'addresses' : '', address] as const)),
     ['members', config.node.membersSource],
+    ...registryRows(announcement.membership),
     ['registries', config.node.registries.map(({ name, endpoint }) => `${name} (${endpoint})`).join(', ')],
     ['cache', config.node.cacheDirectory],
     [
@@ -91,11 +97,12 @@ function tryText({ agent, config, launcher }: MirrorAnnouncement): string {
 }
 
 /** What an operator should know before strangers come. */
-function warningsOf({ config, pskFingerprint }: MirrorAnnouncement): readonly string[] {
+function warningsOf({ config, pskFingerprint, membership }: MirrorAnnouncement): readonly string[] {
   const { node, warnings } = config;
   const isWide = (host: string): boolean => !isLoopbackHost(host);
   return [
     ...warnings,
+    ...(membership?.warnings ?? []),
     ...[
       [
         node.allowNonLoopback && isWide(node.mirrorListen.host),

@@ -4,6 +4,8 @@ import type { DiscoveryConfig } from '@muster/discovery/config';
 import type { DiscoveryHost } from '@muster/discovery/host';
 import { facts } from '../cli/table.ts';
 import { packageVersion } from '../cli/version.ts';
+import { registryRows } from '../membership/membership-rows.ts';
+import type { RegistryMembership } from '../membership/registry-membership.ts';
 import { formatAddress, isLoopbackHost } from '../settings/address.ts';
 
 export interface NodeAnnouncement {
@@ -11,6 +13,7 @@ export interface NodeAnnouncement {
   readonly config: DiscoveryConfig;
   /** How a person starts this program again. */
   readonly launcher: string;
+  readonly membership?: RegistryMembership | undefined;
 }
 
 /** One line for scripts that wait for it. */
@@ -26,6 +29,8 @@ export function nodeReadyEvent(announcement: NodeAnnouncement): object {
     did: host.daemon.did,
     addresses: host.addresses,
     seeds: host.settings.indexerAddresses.length,
+    registry: announcement.membership?.place.registry ?? null,
+    network: announcement.membership?.place.network ?? null,
     data: dataOf(config) ?? null,
     pskFingerprint: host.pskFingerprint,
     status: statusOf(host) ?? null,
@@ -45,7 +50,8 @@ export function nodeBanner(announcement: NodeAnnouncement): string {
     ['peer id', host.identity.peerId],
     ['DID', host.daemon.did],
     ...addressRows(host),
-    ['seeds', seedsText(host)],
+    ['seeds', seedsText(announcement)],
+    ...registryRows(announcement.membership),
     ['data folder', dataOf(config) ?? 'none, all is in memory'],
     ['pre-shared key', `fingerprint ${host.pskFingerprint}`],
     ['status', status === undefined ? 'off: --status-port switches it on' : `http://${status}/status`],
@@ -83,9 +89,10 @@ function addressRows({ addresses }: DiscoveryHost): readonly (readonly [string, 
   return addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]);
 }
 
-function seedsText({ settings }: DiscoveryHost): string {
+function seedsText({ host: { settings }, membership }: NodeAnnouncement): string {
   const { length } = settings.indexerAddresses;
   if (length > 0) return String(length);
+  if (membership !== undefined && membership.place.network !== 0) return 'those that the registry names';
   return settings.roles.indexer ? 'none: it waits for others' : 'none: it waits for an indexer that calls';
 }
 
@@ -98,12 +105,13 @@ function statusOf({ statusAddress }: DiscoveryHost): string | undefined {
 }
 
 /** What an operator should know before strangers come. */
-function warningsOf({ host, config }: NodeAnnouncement): readonly string[] {
+function warningsOf({ host, config, membership }: NodeAnnouncement): readonly string[] {
   const { settings, warnings } = host;
   const { process: processSettings } = config;
   const wide = !isLoopbackHost(processSettings.listenHost);
   return [
     ...warnings,
+    ...(membership?.warnings ?? []),
     ...[
       [
         settings.allowLoopback && wide,

@@ -7,6 +7,8 @@ import { isIP } from 'node:net';
 import { type NodeEntry, RegistryClient } from '@muster/client';
 import type { MemberEntry } from '@muster/coordination';
 import { peerIdOf } from '@muster/core/identity';
+import type { ListedMember } from '../membership/confirmed-list.ts';
+import { portOf } from '../membership/member-facts.ts';
 import { formatAddress, localAddress, parseAddress } from '../settings/address.ts';
 
 const TAG = 'mirror';
@@ -69,19 +71,26 @@ export function memberOf(node: LiveNode, peerId: string | undefined): readonly M
   const host = hostOf(node);
   if (host === undefined || peerId === undefined) return [];
   const protocol = isIP(host) === 4 ? 'ip4' : isIP(host) === 6 ? 'ip6' : 'dns';
-  const addr = formatAddress({ host, port: portOf(node, 'transfer', TRANSFER_PORT) });
-  const p2p = `/${protocol}/${host}/tcp/${portOf(node, 'p2p', P2P_PORT)}/p2p/${peerId}`;
+  const addr = formatAddress({ host, port: portOf(node.tags, 'transfer') ?? TRANSFER_PORT });
+  const p2p = `/${protocol}/${host}/tcp/${portOf(node.tags, 'p2p') ?? P2P_PORT}/p2p/${peerId}`;
   const zone = node.tags.find((tag) => tag.startsWith('zone-'))?.slice('zone-'.length) ?? '';
   const id = node.hostname ?? `node-${node.nodeId}`;
   return [{ node: { id, addr, zone, peerId, p2pAddrs: [p2p] }, isReady: true }];
 }
 
+/** The same of a member of the own network; undefined when nobody could reach it, or the registry does not hear from it. */
+export function mirrorEntryOf(member: ListedMember): MemberEntry | undefined {
+  const { name, nodeId, tags, peerId, addresses, isLive } = member;
+  const [address] = addresses;
+  const [, , host] = address?.split('/') ?? [];
+  if (!isLive || !tags.includes(TAG) || address === undefined || host === undefined) return undefined;
+  const addr = formatAddress({ host, port: portOf(tags, 'transfer') ?? TRANSFER_PORT });
+  const zone = tags.find((tag) => tag.startsWith('zone-'))?.slice('zone-'.length) ?? '';
+  const id = name ?? `node-${nodeId}`;
+  return { node: { id, addr, zone, peerId, p2pAddrs: [`${address}/p2p/${peerId}`] }, isReady: true };
+}
+
 function hostOf({ realAddress, hostname }: LiveNode): string | undefined {
   const address = realAddress === undefined ? undefined : parseAddress(realAddress);
   return address?.host ?? hostname;
-}
-
-function portOf({ tags }: LiveNode, name: string, otherwise: number): number {
-  const port = Number(tags.find((tag) => tag.startsWith(`${name}-`))?.slice(name.length + 1));
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : otherwise;
 }

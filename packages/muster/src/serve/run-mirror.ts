@@ -1,6 +1,7 @@
 /** An agent of the mirror as a program: started, announced, kept running until it is asked to stop. */
 import { readFile } from 'node:fs/promises';
 import {
+  type Config,
   createLogger,
   errorCode,
   EXIT_CODES,
@@ -12,16 +13,15 @@ import {
   systemTimers,
 } from '@muster/core';
 import type { CoordinationAgent } from '@muster/coordination';
-import {
-  type CoordinationConfig,
-  coordinationConfigOf,
-  type coordinationSettings,
-} from '@muster/coordination/config';
+import type { CoordinationConfig } from '@muster/coordination/config';
 import { cliErrors } from '../cli/cli-errors.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { packageVersion } from '../cli/version.ts';
+import type { RegistryMembership } from '../membership/registry-membership.ts';
 import { isLoopbackHost } from '../settings/address.ts';
 import { type MirrorAnnouncement, mirrorBanner, mirrorReadyEvent } from './mirror-banner.ts';
+import { mirrorConfigOf, type MirrorSettings } from './mirror-config.ts';
+import { MirrorMembership } from './mirror-membership.ts';
 import { mirrorStartError } from './mirror-start-error.ts';
 import { type MemberList, registryMemberList } from './registry-member-list.ts';
 
@@ -32,16 +32,18 @@ const MAX_CONNECTIONS = 1_000;
 
 interface StartedAgent {
   readonly agent: CoordinationAgent;
+  readonly config: CoordinationConfig;
   readonly peerId: string;
   readonly pskFingerprint: string | undefined;
+  readonly membership: RegistryMembership | undefined;
   /** Ends what the agent was given. Never rejects. */
   readonly release: () => Promise<void>;
 }
 
 /** Runs it until it ends. Returns the exit code; throws what kept it from running. */
-export async function runMirror(context: CommandContext<typeof coordinationSettings>): Promise<number> {
+export async function runMirror(context: CommandContext<MirrorSettings>): Promise<number> {
   const { io } = context;
-  const config = coordinationConfigOf(context.config);
+  const config = mirrorConfigOf(context.config);
   const logger = createLogger({
     level: config.node.logLevel,
     format: config.node.logFormat,
@@ -54,7 +56,7 @@ export async function runMirror(context: CommandContext<typeof coordinationSetti
     name: 'mirror',
     stopTimeoutMs: STOP_TIMEOUT_MS,
     start: async () => {
-      started = await startAgent(config, logger, io.environment);
+      started = await startAgent({ loaded: context.config, config, logger, environment: io.environment });
     },
     stop: async () => {
       await started?.agent.stop();
@@ -66,7 +68,6 @@ export async function runMirror(context: CommandContext<typeof coordinationSetti
     await lifecycle.start();
     const announcement: MirrorAnnouncement = {
       ...(started as unknown as StartedAgent),
-      config,
       launcher: io.launcher,
     };
     context.print(mirrorReadyEvent(announcement), mirrorBanner(announcement));
@@ -83,11 +84,14 @@ export async function runMirror(context: CommandContext<typeof coordinationSetti
   }
 }
 
-async function startAgent(
-  config: CoordinationConfig,
-  logger: Logger,
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<StartedAgent> {
+interface StartParts {
+  readonly loaded: Config<MirrorSettings>;
+  readonly config: CoordinationConfig;
+  readonly logger: Logger;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+async function startAgent({ loaded, config, logger, environment }: StartParts): Promise<StartedAgent> {
   // Both take a second to load, which other commands need not wait for.
   const [coordination, { createPeerNetwork, readPskFile }] = await Promise.all([
     import('@muster/coordination'),
@@ -95,8 +99,15 @@ async function startAgent(
   ]);
   const { node } = config;
   let memberList: MemberList | undefined;
+  let membership: MirrorMembership | undefined;
+  const release = async (): Promise<void> => {
+    await memberList?.[Symbol.asyncDispose]();
+    await membership?.stop();
+  };
   try {
     const { identity } = await coordination.loadIdentity(node.identityPath);
+    membership = await MirrorMembership.open({ loaded, config, identity, logger });
+    membership.obeySupervisor(environment);
     const psk = node.pskPath === '' ? undefined : (await readPskFile(node.pskPath)).psk;
     const shared = { clock: systemClock, timers: systemTimers, random: systemRandom };
     const network = await createPeerNetwork({
@@ -110,19 +121,23 @@ async function startAgent(
       dhtProtocol: DHT_PROTOCOL,
       maxConnections: Math.max(MAX_CONNECTIONS, node.connections.high),
       connections: node.connections,
+      policy: membership.policy,
       logger: logger.child({ subsystem: 'discovery' }),
     });
     const transferToken = node.transferTokenPath === '' ? undefined : await readToken(node.transferTokenPath);
-    if (node.membersSource === 'registry') memberList = registryMemberList(registryPlaceOf(node));
+    const ownList = membership.list;
+    if (node.membersSource === 'registry' && ownList === undefined)
+      memberList = registryMemberList(registryPlaceOf(node));
+    const list = ownList ?? memberList?.list;
     const agent = new coordination.CoordinationAgent({
       ...shared,
-      config,
+      config: membership.config,
       network,
       storeFiles: coordination.nodeStoreFiles,
       credentials: coordination.fileCredentials,
       memberSources: {
         files: coordination.nodeMemberFiles,
-        ...(memberList === undefined ? {} : { list: memberList.list }),
+        ...(list === undefined ? {} : { list }),
         kubeApi: async () =>
           new coordination.KubeHttp(await coordination.serviceAccountEndpoint(environment)),
       },
@@ -131,10 +146,17 @@ async function startAgent(
       logger,
     });
     await agent.start();
-    const release = async (): Promise<void> => memberList?.[Symbol.asyncDispose]();
-    return { agent, peerId: identity.peerId, pskFingerprint: psk?.fingerprint, release };
+    membership.start(agent);
+    return {
+      agent,
+      config: membership.config,
+      peerId: identity.peerId,
+      pskFingerprint: psk?.fingerprint,
+      membership: membership.membership,
+      release,
+    };
   } catch (error) {
-    await memberList?.[Symbol.asyncDispose]();
+    await release();
     throw mirrorStartError(error, node);
   }
 }

@@ -11,19 +11,23 @@ import {
   systemTimers,
 } from '@muster/core';
 import { type DiscoveryConfig, discoveryConfigOf, type discoverySettings } from '@muster/discovery/config';
-import type { DiscoveryHost } from '@muster/discovery/host';
+import type { ConnectionPolicy, DiscoveryHost } from '@muster/discovery/host';
 import type { CommandContext } from '../cli/command.ts';
 import type { CliIo } from '../cli/io.ts';
 import { packageVersion } from '../cli/version.ts';
 import { liarOverlay, misbehaviourOf } from '../fleet/liar.ts';
+import type { membershipSettings } from '../settings/membership-settings.ts';
 import { nodeBanner, nodeReadyEvent } from './node-banner.ts';
+import { NodeMembership } from './node-membership.ts';
 import { nodeStartError } from './node-start-error.ts';
 
 /** The daemon ends within 3 s (discovery spec 5.4); the rest is for a busy machine. */
 const STOP_TIMEOUT_MS = 5_000;
 
 /** Runs it until it ends. Returns the exit code; throws what kept it from running. */
-export async function runNode(context: CommandContext<typeof discoverySettings>): Promise<number> {
+export async function runNode(
+  context: CommandContext<typeof discoverySettings & typeof membershipSettings>,
+): Promise<number> {
   const { io } = context;
   const config = discoveryConfigOf(context.config, io.environment);
   const logger = createLogger({
@@ -34,18 +38,29 @@ export async function runNode(context: CommandContext<typeof discoverySettings>)
   });
   const lifecycle = new Lifecycle({ timers: systemTimers, logger });
   let host: DiscoveryHost | undefined;
+  let membership: NodeMembership | undefined;
   lifecycle.add({
     name: 'discovery',
     stopTimeoutMs: STOP_TIMEOUT_MS,
     start: async () => {
-      host = await startHost(config, logger, io);
+      membership = await NodeMembership.open(context.config, config, logger);
+      host = await startHost(config, logger, io, membership.policy);
+      membership.start(host, io.environment);
     },
-    stop: () => host?.stop(),
+    stop: async () => {
+      await membership?.stop();
+      await host?.stop();
+    },
   });
   const ignoreSignals = io.stopOnSignals(lifecycle);
   try {
     await lifecycle.start();
-    const announcement = { host: host as unknown as DiscoveryHost, config, launcher: io.launcher };
+    const announcement = {
+      host: host as unknown as DiscoveryHost,
+      config,
+      launcher: io.launcher,
+      membership: (membership as unknown as NodeMembership).membership,
+    };
     context.print(nodeReadyEvent(announcement), nodeBanner(announcement));
     const report = await lifecycle.stopped;
     if (report.error !== undefined) throw report.error;
@@ -64,6 +79,7 @@ async function startHost(
   config: DiscoveryConfig,
   logger: Logger,
   { environment, launcher }: CliIo,
+  policy: ConnectionPolicy,
 ): Promise<DiscoveryHost> {
   const misbehaviour = misbehaviourOf(environment);
   // The overlay takes a second to load, which other commands need not wait for.
@@ -76,6 +92,7 @@ async function startHost(
       timers: systemTimers,
       random: systemRandom,
       logger,
+      policy,
       ...(misbehaviour === 'lie' && { alterOverlay: await liarOverlay(systemClock) }),
     });
     for (const warning of host.warnings) logger.warn({}, warning);

@@ -19,6 +19,7 @@ import { yamux } from '@libp2p/yamux';
 import type { Random } from '@muster/core';
 import type { Identity } from '@muster/core/identity';
 import { createLibp2p, type Libp2pOptions } from 'libp2p';
+import type { Refusals } from '../connection-policy.ts';
 import { FRAME_LIMITS, TOPICS } from '../../wire/protocols.ts';
 import type { GuardedDatastore } from './datastore.ts';
 import { type PskMismatch, pskProtector } from './protector.ts';
@@ -48,7 +49,7 @@ export interface HostOptions {
   readonly maxConnections: number;
   readonly datastore: GuardedDatastore;
   /** Peers that are cut as soon as their identity is proven, and never dialled (section 18). */
-  readonly isRefused: (peer: string) => boolean;
+  readonly refusals: Refusals;
   readonly onPskMismatch: (mismatch: PskMismatch) => void;
   /** Addresses of a peer that only the DHT has told us of, for dials by peer id. */
   readonly addressesOf: (peer: Libp2pPeerId) => ReturnType<Libp2p['getMultiaddrs']>;
@@ -145,7 +146,7 @@ async function settingsOf(options: HostOptions): Promise<Omit<Libp2pOptions, 'se
         },
       }),
     ],
-    connectionGater: gater(options.isRefused),
+    connectionGater: gater(options.refusals),
     connectionManager: {
       maxConnections: options.maxConnections,
       // Whole fleets may stand behind one address; 5 connections a second would lock most of them out.
@@ -231,8 +232,13 @@ function gossipService(): ReturnType<typeof gossipsub> {
 }
 
 /** Every hook lets everybody through, except the refused at the first moment when a peer is known (section 18). */
-function gater(isRefused: (peer: string) => boolean): ConnectionGater {
-  const isDenied = (peer: Libp2pPeerId): boolean => isRefused(peer.toString());
+function gater(refusals: Refusals): ConnectionGater {
+  const isDenied = async (id: Libp2pPeerId): Promise<boolean> => {
+    const peer = id.toString();
+    if (!refusals.isRefused(peer)) return false;
+    await refusals.reconsider(peer);
+    return refusals.isRefused(peer);
+  };
   return {
     denyDialPeer: isDenied,
     denyDialMultiaddr: () => false,

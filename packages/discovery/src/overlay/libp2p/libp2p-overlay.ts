@@ -22,7 +22,7 @@ import type {
   RemotePeer,
   StreamHandler,
 } from '../overlay.ts';
-import { startDeadline } from './deadline.ts';
+import { raceAbort, startDeadline } from './deadline.ts';
 import { Libp2pDht } from './dht.ts';
 import { connectTo, openStream } from './dialling.ts';
 import { EchoServer, echoOver } from './echo.ts';
@@ -58,7 +58,10 @@ export async function createLibp2pOverlay(options: Libp2pOverlayOptions): Promis
       isAnnounced: (address) => usableOf([address], options).length > 0,
       maxConnections: options.maxConnections ?? 700,
       datastore: parts.datastore,
-      isRefused: (peer) => parts.isRefused(peer),
+      refusals: {
+        isRefused: (peer) => parts.isRefused(peer),
+        reconsider: (peer) => parts.reconsider(peer),
+      },
       onPskMismatch: parts.onPskMismatch,
       addressesOf: (peer) => parts.discovered.get(peer.toString()) ?? [],
     });
@@ -195,8 +198,9 @@ class Libp2pOverlay implements Overlay {
     return () => void this.#listeners.delete(listener);
   }
 
-  refuse(isRefused: (peer: PeerId) => boolean): void {
+  refuse(isRefused: (peer: PeerId) => boolean, reconsider?: (peer: PeerId) => Promise<void>): void {
     this.#parts.isRefused = isRefused;
+    if (reconsider !== undefined) this.#parts.reconsider = reconsider;
   }
 
   async echo(to: AddrInfo, bytes: number, deadline: Deadline): Promise<number> {
@@ -226,7 +230,9 @@ class Libp2pOverlay implements Overlay {
   }
 
   async #connect(to: AddrInfo, signal: AbortSignal): Promise<Connection> {
-    if (this.#parts.isRefused(to.ID)) {
+    const { isRefused, reconsider } = this.#parts;
+    if (isRefused(to.ID)) await raceAbort(reconsider(to.ID), signal);
+    if (isRefused(to.ID)) {
       throw discoveryErrors.create('DIAL_REFUSED', `${to.ID} is refused here`, { details: { peer: to.ID } });
     }
     return connectTo(this.#libp2p, to, signal);

@@ -19,6 +19,8 @@ export interface SharedParts {
   readonly kept: { has: (peerKey: string) => boolean };
   readonly discovered: Map<PeerId, PeerInfo['multiaddrs']>;
   isRefused: (peer: PeerId) => boolean;
+  /** Worth waiting for before a peer is refused. Never rejects. */
+  reconsider: (peer: PeerId) => Promise<void>;
   readonly onPskMismatch: (mismatch: PskMismatch) => void;
 }
 
@@ -35,6 +37,7 @@ export function partsOf(
     datastore: new GuardedDatastore(rules, (peerKey) => kept.has(peerKey), limits),
     discovered: new Map(),
     isRefused: () => false,
+    reconsider: () => Promise.resolve(),
     onPskMismatch: ({ direction, address, reason }) => {
       const [, , from = address] = address.split('/');
       const occurrences = sampler.admit(`${direction} ${from}`);

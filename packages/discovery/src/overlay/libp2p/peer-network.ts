@@ -25,6 +25,7 @@ import { CID } from 'multiformats/cid';
 import { create as multihash } from 'multiformats/hashes/digest';
 import { discoveryErrors } from '../../errors.ts';
 import type { AddrInfo } from '../../wire/messages.ts';
+import type { ConnectionPolicy, Refusals } from '../connection-policy.ts';
 import { Libp2pByteStream } from './byte-stream.ts';
 import { type ConnectionLimits, connectionsToClose } from './connection-limits.ts';
 import type { StoreLimits } from './datastore.ts';
@@ -71,6 +72,8 @@ export interface PeerNetworkOptions {
   readonly maxConnections?: number;
   /** Closes idle connections above `high`. @default never */
   readonly connections?: ConnectionLimits;
+  /** Who may connect. @default all who have the pre-shared key */
+  readonly policy?: ConnectionPolicy;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
@@ -94,6 +97,7 @@ export interface PeerNetwork {
 /** Makes a host that has not been started: nothing listens yet. Rejects OVERLAY_START_FAILED. */
 export async function createPeerNetwork(options: PeerNetworkOptions): Promise<PeerNetwork> {
   const parts = partsOf(options, PROVIDER_LIMITS);
+  const refusals = refusalsOf(options.policy);
   try {
     const host = await createPlainHost({
       identity: options.identity,
@@ -104,7 +108,7 @@ export async function createPeerNetwork(options: PeerNetworkOptions): Promise<Pe
       isAnnounced: (address) => usableOf([address], options).length > 0,
       maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
       datastore: parts.datastore,
-      isRefused: () => false,
+      refusals,
       onPskMismatch: parts.onPskMismatch,
       addressesOf: (peer) => parts.discovered.get(peer.toString()) ?? [],
     });
@@ -121,6 +125,7 @@ class Libp2pPeerNetwork implements PeerNetwork {
   readonly #libp2p: Libp2p<BaseServices>;
   readonly #table: Libp2pDht;
   #trimmer: TimerHandle | undefined;
+  #stopJudging: (() => void) | undefined;
 
   constructor(options: PeerNetworkOptions, parts: SharedParts, host: Host<BaseServices>) {
     const { libp2p, components } = host;
@@ -167,6 +172,8 @@ class Libp2pPeerNetwork implements PeerNetwork {
         cause: error,
       });
     }
+    const { policy } = this.#options;
+    if (policy !== undefined) this.#stopJudging = policy.onChange(() => this.#cutRefused(policy));
     if (this.#options.connections === undefined) return;
     const limits = this.#options.connections;
     this.#trimmer = this.#options.timers.every(TRIM_MS, () => this.#trim(limits));
@@ -174,11 +181,19 @@ class Libp2pPeerNetwork implements PeerNetwork {
 
   async stop(): Promise<void> {
     this.#trimmer?.cancel();
+    this.#stopJudging?.();
     await this.#table.stop();
     for (const connection of this.#libp2p.getConnections()) {
       for (const stream of connection.streams) stream.abort(new Error('the host is stopping'));
     }
     await this.#libp2p.stop();
+  }
+
+  #cutRefused(policy: ConnectionPolicy): void {
+    for (const connection of this.#libp2p.getConnections()) {
+      if (policy.judge(connection.remotePeer.toString()) === 'allowed') continue;
+      connection.abort(discoveryErrors.create('STREAM_RESET', 'disconnected by this side'));
+    }
   }
 
   #trim(limits: ConnectionLimits): void {
@@ -308,6 +323,13 @@ class Libp2pRouting implements ContentRouting {
     if (answered.length > 0) void this.#table.bootstrap(answered.map(infoOf), limit);
     return answered.length;
   }
+}
+
+function refusalsOf(policy: ConnectionPolicy | undefined): Refusals {
+  return {
+    isRefused: (peer) => policy !== undefined && policy.judge(peer) !== 'allowed',
+    reconsider: async (peer) => await policy?.reconsider?.(peer),
+  };
 }
 
 function infoOf(target: PeerTarget): AddrInfo {
