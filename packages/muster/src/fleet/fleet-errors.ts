@@ -32,6 +32,10 @@ export const fleetErrors = defineErrors({
     summary: 'The member is in another state than this needs, or may not be treated so.',
   },
   FLEET_FULL: { summary: 'The fleet has as many members, or open join lines, as it takes.' },
+  DEMO_RUNNING: {
+    summary: 'Another demo runs with this fleet.',
+    hint: 'Wait for its end, or end it with Ctrl-C.',
+  },
   CONTROL_REQUEST: { summary: 'The request to the control address of the fleet is not understood.' },
   CONTROL_UNAUTHORIZED: {
     summary: 'The control address of the fleet wants the token in the file control-token of its folder.',

@@ -8,6 +8,17 @@ export interface DigestCount {
   readonly head: number;
   /** Bytes of it that were sent. */
   readonly bytes: number;
+  /** Most reads of it that went on at the same time. */
+  readonly mostAtOnce: number;
+}
+
+interface Count {
+  get: number;
+  head: number;
+  bytes: number;
+  mostAtOnce: number;
+  /** Reads that go on. */
+  open: number;
 }
 
 export interface OriginCounts {
@@ -23,7 +34,7 @@ export const MAX_COUNTED_DIGESTS = 10_000;
 export class Counter {
   #requests = 0;
   #bytes = 0;
-  readonly #digests = new Map<string, { get: number; head: number; bytes: number }>();
+  readonly #digests = new Map<string, Count>();
 
   /** A request; of an object when one was found. */
   request(method: 'GET' | 'HEAD', digest: string | undefined): void {
@@ -33,6 +44,17 @@ export class Counter {
     if (count === undefined) return;
     if (method === 'GET') count.get += 1;
     else count.head += 1;
+  }
+
+  /** Its bytes are about to be sent. Returns what ends that. */
+  reading(digest: string): () => void {
+    const count = this.#of(digest);
+    if (count === undefined) return () => {};
+    count.open += 1;
+    count.mostAtOnce = Math.max(count.mostAtOnce, count.open);
+    return () => {
+      count.open -= 1;
+    };
   }
 
   sent(digest: string, bytes: number): void {
@@ -48,14 +70,16 @@ export class Counter {
   }
 
   get counts(): OriginCounts {
-    const digests = Object.fromEntries([...this.#digests].map(([digest, count]) => [digest, { ...count }]));
+    const digests = Object.fromEntries(
+      [...this.#digests].map(([digest, { open: _open, ...count }]) => [digest, count]),
+    );
     return { requests: this.#requests, bytes: this.#bytes, digests };
   }
 
-  #of(digest: string): { get: number; head: number; bytes: number } | undefined {
+  #of(digest: string): Count | undefined {
     let count = this.#digests.get(digest);
     if (count === undefined && this.#digests.size < MAX_COUNTED_DIGESTS) {
-      count = { get: 0, head: 0, bytes: 0 };
+      count = { get: 0, head: 0, bytes: 0, mostAtOnce: 0, open: 0 };
       this.#digests.set(digest, count);
     }
     return count;

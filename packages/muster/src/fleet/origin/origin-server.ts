@@ -192,6 +192,7 @@ export class OriginServer {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const file = await open(this.#parts.layout.pathOf(digest) ?? '', 'r');
+    const hasRead = this.#counter.reading(digest);
     try {
       for (let position = from; position <= to && !gone.signal.aborted;) {
         const wanted = Math.min(CHUNK_BYTES, to - position + 1);
@@ -209,6 +210,7 @@ export class OriginServer {
       // Who has left needs no answer.
       if (!gone.signal.aborted) throw error;
     } finally {
+      hasRead();
       await file.close();
     }
   }

@@ -1,0 +1,119 @@
+/** Runs a demo as a command: told as it happens, ended by signals, with the fleet put right in any case. */
+import { join } from 'node:path';
+import {
+  errorCode,
+  EXIT_CODES,
+  Lifecycle,
+  silentLogger,
+  stopOutcome,
+  systemClock,
+  systemTimers,
+} from '@muster/core';
+import type { CommandContext } from '../cli/command.ts';
+import type { FleetFile } from '../fleet/fleet-file.ts';
+import { readFleetFile } from '../fleet/fleet-files.ts';
+import type { demosSettings } from '../settings/demos-settings.ts';
+import { ControlClient } from './adapters/control-client.ts';
+import { DemoLock } from './adapters/demo-lock.ts';
+import { showCheck, showReport, showStep } from './show.ts';
+import { type DemoReport, runScript, type Script } from './story.ts';
+
+type Context = CommandContext<typeof demosSettings>;
+
+/** Starting members again may take a minute on a busy machine. */
+const PUT_RIGHT_TIMEOUT_MS = 120_000;
+
+/** What a demo is made from. */
+export interface DemoPlace {
+  readonly fleet: FleetFile;
+  readonly control: ControlClient;
+  readonly signal: AbortSignal;
+}
+
+/** A demo with what it needs of a running fleet. */
+export interface PreparedDemo {
+  readonly script: Script;
+  /** Closes what was opened for it. Never rejects. */
+  readonly close?: () => Promise<void>;
+}
+
+/**
+ * Runs it. Returns 0 when all checks passed, 13 when one did not. Throws FLEET_NOT_RUNNING, FLEET_FOLDER_DAMAGED,
+ * CONTROL_UNREACHABLE, CONTROL_UNAUTHORIZED, DEMO_RUNNING: then nothing was done.
+ */
+export async function runDemo(
+  context: Context,
+  demo: string,
+  prepare: (place: DemoPlace) => Promise<PreparedDemo> | PreparedDemo,
+): Promise<number> {
+  const { io, values, json } = context;
+  const file = await readFleetFile(values.fleet);
+  const control = await ControlClient.open(file);
+  const fleet = await control.fleet();
+  const ending = new AbortController();
+  const ended = Promise.withResolvers<void>();
+  const lifecycle = new Lifecycle({ timers: systemTimers, logger: silentLogger });
+  let lock: DemoLock | undefined;
+  lifecycle.add({
+    name: 'lock',
+    start: async () => {
+      lock = await DemoLock.take(join(file.folder, 'demo.lock'));
+    },
+    stop: () => lock?.release(),
+  });
+  lifecycle.add({
+    name: 'demo',
+    stopTimeoutMs: PUT_RIGHT_TIMEOUT_MS,
+    stop: async () => {
+      ending.abort(new Error('interrupted'));
+      await ended.promise;
+    },
+  });
+  const ignoreSignals = io.stopOnSignals(lifecycle);
+  try {
+    await lifecycle.start();
+    if (!json) io.stdout.write(`muster demo ${demo}: with the fleet in ${file.folder}\n\n`);
+    const report = await tellScript(context, demo, ending.signal, () =>
+      prepare({ fleet, control, signal: ending.signal }),
+    );
+    ended.resolve();
+    context.print(report, showReport(report));
+    const outcome = stopOutcome(await lifecycle.stop('done'));
+    if (!report.passed) return EXIT_CODES.checkFailed.code;
+    return EXIT_CODES[outcome].code;
+  } catch (error) {
+    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
+    await lifecycle.stopped;
+    return EXIT_CODES.checkFailed.code;
+  } finally {
+    ended.resolve();
+    await lifecycle.stop('failed');
+    ignoreSignals();
+  }
+}
+
+async function tellScript(
+  { io, json }: Context,
+  demo: string,
+  signal: AbortSignal,
+  prepare: () => Promise<PreparedDemo> | PreparedDemo,
+): Promise<DemoReport> {
+  const prepared = await prepare();
+  try {
+    return await runScript(
+      {
+        demo,
+        clock: systemClock,
+        timers: systemTimers,
+        signal,
+        tell: (event) => {
+          if (json) return;
+          io.stdout.write(`${'step' in event ? showStep(event.step) : showCheck(event.check)}\n`);
+        },
+      },
+      prepared.script,
+    );
+  } finally {
+    await prepared.close?.();
+  }
+}
