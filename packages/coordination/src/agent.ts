@@ -7,7 +7,6 @@
 
 import { EventBus, MetricsRegistry, processMetrics, type TimerHandle } from '@muster/core';
 import { ContentDiscoveryAgent } from './advertise/content-discovery.ts';
-import { debugState } from './agent/debug-state.ts';
 import { type Engine, type EngineParts, makeEngine, sharedParts } from './agent/engine.ts';
 import { gaugesOf } from './agent/gauges-of.ts';
 import {
@@ -21,6 +20,7 @@ import {
 import { MembersHandle } from './agent/members-handle.ts';
 import { type OpenedMembers, openMembers, openSingle, waitForSync } from './agent/open-members.ts';
 import type { AgentOptions } from './agent/options.ts';
+import { opsSourceOf } from './agent/ops-source.ts';
 import { OwnEntry } from './agent/own-entry.ts';
 import { Shutdown } from './agent/shutdown.ts';
 import type { CoordinationEvents } from './events.ts';
@@ -33,7 +33,6 @@ import { openRegistryOrigins, type RegistryOrigins } from './origin/registry-ori
 import { RegistryTable } from './origin/registry-table.ts';
 import { readManifest } from './prefetch/children.ts';
 import type { FileContentStore } from './store/file-content-store.ts';
-import type { Digest } from './types.ts';
 import { PeerClient } from './transfer/outbound/peer-client.ts';
 import type { TransferServer } from './transfer/server/transfer-server.ts';
 
@@ -337,6 +336,8 @@ export class CoordinationAgent {
       ...this.#made(),
       ...this.#made().shared,
       startedAt: this.#startedAt,
+      events: this.events,
+      metrics: () => this.metrics.render(),
       readiness: () => this.readiness,
       listeners: () => listenerTexts(this.listeners),
       peerId: network.streams.self,
@@ -345,12 +346,7 @@ export class CoordinationAgent {
       discovery: this.discovery,
       registries: this.#table.list.map(({ name }) => name),
     };
-    const source = {
-      readiness: () => this.readiness,
-      metrics: () => this.metrics.render(),
-      debugState: (digest: Digest | undefined) => debugState(parts, digest),
-    };
-    const ops = new OpsServer({ host, port, source, timers, logger });
+    const ops = new OpsServer({ host, port, source: opsSourceOf(parts), timers, logger });
     const address = await ops.listen();
     this.#started.ops = ops;
     this.#listeners = { ...this.#listeners, metrics: { host, port: address.port } };

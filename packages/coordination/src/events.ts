@@ -67,6 +67,9 @@ export interface CoordinationEvents {
     readonly ms: number;
     readonly bytes: number;
     readonly kind: ObjectKind;
+    readonly digest?: Digest;
+    /** Name of the member, or its transfer address when no member has it. */
+    readonly peer?: string;
   };
   /** An HTTP answer of whatever status came back, or none did. */
   'peer.dialed': { readonly isReached: boolean };
@@ -81,6 +84,8 @@ export interface CoordinationEvents {
     readonly digest: Digest;
     readonly kind: ObjectKind;
     readonly outcome: 'committed' | 'local' | 'failed';
+    /** Code of the error, when it failed. */
+    readonly reason?: string;
     readonly ms: number;
   };
   'advertise.failed': { readonly op: string };

@@ -165,6 +165,7 @@ export class FetchSession {
         digest,
         kind,
         outcome: 'failed',
+        reason: errorCode(error) ?? 'unknown',
         ms: clock.monotonic() - startedAt,
       });
       logger.debug({ digest, err: error, reason: errorCode(error) }, 'an object could not be had');

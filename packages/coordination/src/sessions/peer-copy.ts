@@ -132,6 +132,8 @@ export class PeerCopier {
           ms: clock.monotonic() - startedAt,
           bytes: result.bytes,
           kind: request.kind,
+          digest: request.digest,
+          peer: provider.nodeId === '' ? provider.addr : provider.nodeId,
         });
       }
     }

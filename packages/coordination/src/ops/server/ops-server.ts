@@ -12,10 +12,12 @@ import { parseDigest } from '../../digest.ts';
 import { isLoopback } from '../../mirror/loopback.ts';
 import type { Digest } from '../../types.ts';
 import type { Readiness } from '../readiness.ts';
+import { PullStream, type PullsSource } from './pull-stream.ts';
 
 const HEADER_MS = 5_000;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_CONNECTIONS = 256;
+const JSON_TYPE = 'application/json';
 const TEXT = 'text/plain; charset=utf-8';
 
 export interface OpsSource {
@@ -23,6 +25,7 @@ export interface OpsSource {
   metrics(): Promise<string>;
   /** A snapshot of the agent; with a digest, also who is asked for it. */
   debugState(digest: Digest | undefined): object;
+  readonly pulls: PullsSource;
 }
 
 export interface OpsServerOptions {
@@ -36,9 +39,11 @@ export interface OpsServerOptions {
 export class OpsServer {
   readonly #options: OpsServerOptions;
   readonly #server: Server;
+  readonly #pulls: PullStream;
 
   constructor(options: OpsServerOptions) {
     this.#options = options;
+    this.#pulls = new PullStream(options.source.pulls, options.timers);
     this.#server = createServer(
       {
         headersTimeout: HEADER_MS,
@@ -68,6 +73,7 @@ export class OpsServer {
 
   /** Ends it at once: answers are short. */
   async close(): Promise<void> {
+    this.#pulls.stop();
     if (!this.#server.listening) return;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
@@ -106,15 +112,24 @@ export class OpsServer {
         return answer(response, 200, METRICS_CONTENT_TYPE, await source.metrics());
       case '/debug/state':
         return this.#debugState(request, response, url.searchParams.get('digest'));
+      case '/pulls':
+        if (!isLocal(request)) return answer(response, 403, TEXT, 'on this machine only');
+        return answer(response, 200, JSON_TYPE, `${JSON.stringify(source.pulls.report())}\n`);
+      case '/events':
+        return this.#events(request, response);
       default:
         return answer(response, 404, TEXT, 'not found');
     }
   }
 
+  #events(request: IncomingMessage, response: ServerResponse): void {
+    if (!isLocal(request)) return answer(response, 403, TEXT, 'on this machine only');
+    if (request.method === 'HEAD') return answer(response, 200, 'text/event-stream; charset=utf-8', '');
+    if (!this.#pulls.add(response)) answer(response, 503, TEXT, 'too many readers of events');
+  }
+
   #debugState(request: IncomingMessage, response: ServerResponse, text: string | null): void {
-    // The name as well as the address: a page of another site must not read it by way of a name of its own.
-    const isLocal = isLoopback(request.socket.remoteAddress ?? '') && isLoopback(hostOf(request));
-    if (!isLocal) return answer(response, 403, TEXT, 'on this machine only');
+    if (!isLocal(request)) return answer(response, 403, TEXT, 'on this machine only');
     let digest: Digest | undefined;
     try {
       digest = text === null ? undefined : parseDigest(text);
@@ -122,8 +137,13 @@ export class OpsServer {
       return answer(response, 400, TEXT, 'invalid digest');
     }
     const body = JSON.stringify(this.#options.source.debugState(digest), undefined, 2);
-    answer(response, 200, 'application/json', `${body}\n`);
+    answer(response, 200, JSON_TYPE, `${body}\n`);
   }
+}
+
+/** The name as well as the address: a page of another site must not read it by way of a name of its own. */
+function isLocal(request: IncomingMessage): boolean {
+  return isLoopback(request.socket.remoteAddress ?? '') && isLoopback(hostOf(request));
 }
 
 function hostOf(request: IncomingMessage): string {

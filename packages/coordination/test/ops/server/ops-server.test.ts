@@ -1,8 +1,17 @@
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { recordingLogger, systemTimers } from '@muster/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { OpsServer, type OpsSource } from '../../../src/ops/server/ops-server.ts';
+import { MAX_PULL_READERS, type PullsReport } from '../../../src/ops/server/pull-stream.ts';
 import { testDigest } from '../../support/vectors.ts';
+
+const REPORT: PullsReport = {
+  node: 'mirror-1',
+  peerId: 'peer-1',
+  totals: { originBytes: 0, peerBytes: 0, cacheBytes: 0, sentBytes: 0 },
+  store: { objects: 0, usedBytes: 0, budgetBytes: 1 },
+  pulls: [],
+};
 
 async function start(source: Partial<OpsSource> = {}): Promise<string> {
   const server = new OpsServer({
@@ -12,6 +21,7 @@ async function start(source: Partial<OpsSource> = {}): Promise<string> {
       readiness: () => ({ reason: undefined, warning: undefined }),
       metrics: async () => 'p2p_cache_hit_total 0\n',
       debugState: (digest) => ({ digest: digest ?? null }),
+      pulls: { report: () => REPORT, changes: () => REPORT },
       ...source,
     },
     timers: systemTimers,
@@ -53,16 +63,50 @@ test('the state of the agent, for a digest when one is given', async () => {
   expect((await get(`${base}/debug/state?digest=sha256:x`))[0]).toBe(400);
 });
 
-test('the state is not for pages of other sites, which come with another name', async () => {
+test('the pulls, at once and as they go on', async () => {
+  let totals = REPORT.totals;
+  const base = await start({
+    pulls: { report: () => REPORT, changes: () => ({ ...REPORT, totals }) },
+  });
+  expect(JSON.parse((await get(`${base}/pulls`))[1])).toEqual(REPORT);
+  const ends = new AbortController();
+  const response = await fetch(`${base}/events`, { signal: ends.signal });
+  expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+  totals = { ...totals, originBytes: 5 };
+  let text = '';
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk).toString();
+    if (text.includes('event: changes')) break;
+  }
+  ends.abort();
+  expect(text).toContain(`event: pulls\ndata: ${JSON.stringify(REPORT)}\n\n`);
+  expect(text).toContain('"originBytes":5');
+});
+
+test('a bounded number of readers of events', async () => {
+  const base = await start();
+  const readers = await Promise.all(
+    Array.from({ length: MAX_PULL_READERS }, async () => openEvents(`${base}/events`)),
+  );
+  expect(readers.map(({ statusCode }) => statusCode)).toEqual(readers.map(() => 200));
+  expect((await get(`${base}/events`))[0]).toBe(503);
+});
+
+/** An answer of which nobody takes more than the head, until the test ends. */
+async function openEvents(url: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, resolve).on('error', reject).end();
+    onTestFinished(() => void asked.destroy());
+  });
+}
+
+test.each(['/debug/state', '/pulls', '/events'])('%s is not for pages of other sites', async (path) => {
   const base = new URL(await start());
   const status = await new Promise<number>((resolve, reject) => {
-    request(
-      { host: base.hostname, port: base.port, path: '/debug/state', headers: { host: 'evil.example' } },
-      (reply) => {
-        reply.resume();
-        resolve(reply.statusCode ?? 0);
-      },
-    )
+    request({ host: base.hostname, port: base.port, path, headers: { host: 'evil.example' } }, (reply) => {
+      reply.resume();
+      resolve(reply.statusCode ?? 0);
+    })
       .on('error', reject)
       .end();
   });
