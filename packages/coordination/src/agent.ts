@@ -265,7 +265,7 @@ export class CoordinationAgent {
   }
 
   #makeEngine(): void {
-    const { config, network, source, transferToken, clock, timers, random, logger } = this.#options;
+    const { config, network, source, leases, transferToken, clock, timers, random, logger } = this.#options;
     const { store, shared, origins } = this.#made();
     const client = new PeerClient({
       clock,
@@ -288,6 +288,7 @@ export class CoordinationAgent {
       transfer: client,
       ...shared,
       source,
+      leases,
       observeRpc: (call, outcome, ms) => this.#figures.observeRpc(call, outcome, ms),
       clock,
       timers,

@@ -5,6 +5,12 @@
 
 import type { Digest, FailureClass, ObjectKind } from './types.ts';
 
+export interface LeaseEvent {
+  readonly digest: Digest;
+  readonly epoch: number;
+  readonly token: number;
+}
+
 export interface CoordinationEvents {
   'coldstart.finished': {
     readonly digest: Digest;
@@ -59,6 +65,19 @@ export interface CoordinationEvents {
     /** False when the origin had delivered and we failed. */
     readonly isOriginSide: boolean;
   };
+  /** The lease for the pull of an object (`lease/pull-leasing.ts`), with its fencing token. */
+  'lease.granted': LeaseEvent & {
+    /** In spite of somebody having done it, from whom it could not be had. */
+    readonly isRepeat: boolean;
+  };
+  /** Somebody else has it, or has pulled the object already: that one is followed. Once for each that is followed. */
+  'lease.held': LeaseEvent & { readonly holder: string };
+  'lease.done': LeaseEvent & { readonly holder: string };
+  /** It ran out, or was given to another, while the object was being pulled. */
+  'lease.lost': LeaseEvent;
+  'lease.released': LeaseEvent & { readonly outcome: 'done' | 'given_up' };
+  /** The pull goes on by the rules that need no lease. */
+  'lease.unavailable': { readonly digest: Digest };
   'origin.bytes': { readonly kind: ObjectKind; readonly bytes: number };
   'origin.head': { readonly kind: ObjectKind };
   'origin.resumed': { readonly digest: Digest };

@@ -132,6 +132,8 @@ export type { DetachedCopy, LocalPrefetchParts } from './prefetch/local-prefetch
 export type { DescriptorSink, ManifestSource } from './prefetch/manifest-reader.ts';
 export { Prefetch } from './prefetch/prefetch.ts';
 export type { PrefetchOffer, PrefetchParts, PrefetchSettings } from './prefetch/prefetch.ts';
+export { DONE_PATIENCE_MS, pullLeasing, pullResource } from './lease/pull-leasing.ts';
+export type { PullLeasing } from './lease/pull-leasing.ts';
 export type { CopyFromPeers, PeerCopyRequest, PullPumpParts, PullSource } from './pump/parts.ts';
 export { PullPump } from './pump/pull-pump.ts';
 export { isMediaType, sniffMediaType } from './http/sniff.ts';

@@ -1,6 +1,6 @@
 /** The inner parts of an agent, wired: everything between the listeners, the store and the peer network. */
 
-import type { Clock, EventBus, Logger, Random, Timers } from '@muster/core';
+import type { Clock, EventBus, Leases, Logger, Random, Timers } from '@muster/core';
 import { Advertiser } from '../advertise/advertiser.ts';
 import type { ContentDiscoveryAgent } from '../advertise/content-discovery.ts';
 import { ColdStart } from '../cold-start/cascade.ts';
@@ -11,6 +11,7 @@ import { coordinationErrors } from '../errors.ts';
 import type { CoordinationEvents } from '../events.ts';
 import { FallbackGate } from '../fallback/fallback-gate.ts';
 import { InFlightMap } from '../inflight/in-flight-map.ts';
+import { pullLeasing } from '../lease/pull-leasing.ts';
 import { HeadLookup } from '../mirror/head-lookup.ts';
 import { NegativeCache } from '../negative-cache/negative-cache.ts';
 import type { ClusterMembers, ContentStore, Coordinator, OriginAdapter } from '../parts.ts';
@@ -46,6 +47,8 @@ export interface EngineParts {
   readonly descriptors: DescriptorIndex;
   readonly downloads: DownloadRegistry;
   readonly source: ContentSource | undefined;
+  /** Leave to read from an origin, one node at a time. @default by the rules of the original alone */
+  readonly leases?: Leases | undefined;
   readonly observeRpc: Parameters<typeof timedCoordinator>[2];
   readonly clock: Clock;
   readonly timers: Timers;
@@ -109,6 +112,9 @@ export function makeEngine(parts: EngineParts): Engine {
     inflight,
     negative,
     descriptors,
+    ...(parts.leases === undefined
+      ? {}
+      : { leasing: pullLeasing(parts.leases, members, (...claim) => suppression.hasCached(...claim)) }),
     copyFromPeers: (request, signal) => sessions.copyFromPeers(request, signal),
     isFollowed: (digest) => sessions.isFollowed(digest),
     logger: loggerOf('puller-pump'),

@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random, Timers } from '@muster/core';
+import type { Clock, Leases, Logger, Random, Timers } from '@muster/core';
 import type { CoordinationConfig } from '../config/coordination-config.ts';
 import type { CredentialsReader } from '../origin/credentials.ts';
 import type { ContentSource } from '../source/content-source.ts';
@@ -15,6 +15,8 @@ export interface AgentOptions {
   readonly memberSources: MemberSources;
   /** Content beside the store (19). @default none */
   readonly source?: ContentSource;
+  /** Leases of whoever decides about the fleet; while they are not to be had, the rules of the original hold. @default none */
+  readonly leases?: Leases;
   /** The shared secret of the transfer endpoint, if there is one. */
   readonly transferToken?: string;
   readonly version: string;

@@ -117,6 +117,7 @@ export class CoordinationMetrics {
     );
     events.on('origin.head', ({ payload }) => heads.with({ kind: kindLabel(payload.kind) }).add());
     events.on('origin.resumed', () => resumed.add());
+    this.#countLeases();
     const fallback = this.#counter('p2p_origin_fallback_total', 'Own pulls of last resort.');
     const declined = this.#family('p2p_origin_fallback_decline_total', 'Those that were declined.', {
       reason: DECLINE_REASONS,
@@ -131,6 +132,24 @@ export class CoordinationMetrics {
     });
     events.on('negative.entered', ({ payload }) => entered.with({ class: payload.failureClass }).add());
     events.on('negative.hit', ({ payload }) => hit.with({ class: payload.failureClass }).add());
+  }
+
+  #countLeases(): void {
+    const leases = this.#family(
+      'muster_pull_leases_total',
+      'Wishes for the lease of a pull by what came of them, and how the leases ended.',
+      { event: ['granted', 'repeat', 'held', 'done', 'unavailable', 'lost', 'released_done', 'given_up'] },
+    );
+    const count = (event: string): void => leases.with({ event }).add();
+    const events = this.#events;
+    events.on('lease.granted', ({ payload }) => count(payload.isRepeat ? 'repeat' : 'granted'));
+    events.on('lease.held', () => count('held'));
+    events.on('lease.done', () => count('done'));
+    events.on('lease.unavailable', () => count('unavailable'));
+    events.on('lease.lost', () => count('lost'));
+    events.on('lease.released', ({ payload }) =>
+      count(payload.outcome === 'done' ? 'released_done' : 'given_up'),
+    );
   }
 
   #countPeers(): void {

@@ -2,8 +2,10 @@
 
 import type { Clock, EventBus, Logger, Timers } from '@muster/core';
 import type { CoordinationEvents } from '../events.ts';
+import type { PullLeasing } from '../lease/pull-leasing.ts';
 import type { InFlightMap } from '../inflight/in-flight-map.ts';
 import type { ContentDiscovery, ContentStore, Descriptor, Downloads, OriginAdapter } from '../parts.ts';
+import type { CopyHistory } from '../sessions/peer-copy.ts';
 import type { CoordinationSettings } from '../settings.ts';
 import type {
   Digest,
@@ -35,6 +37,16 @@ export interface PeerCopyRequest extends Repository {
   readonly digest: Digest;
   readonly kind: ObjectKind;
   readonly providers: readonly Provider[];
+  /** Whether they may be receiving it themselves yet. @default false */
+  readonly isPartial?: boolean;
+  /** What earlier copies into the same Download have shown. @default nothing */
+  readonly history?: CopyHistory;
+}
+
+/** What came of it, beside the Download itself. */
+export interface PeerCopyReport {
+  /** Transfer addresses of those who answered that they have nothing of it. */
+  readonly lacking: readonly string[];
 }
 
 /**
@@ -42,7 +54,10 @@ export interface PeerCopyRequest extends Repository {
  * Resolves when it has committed the object, or has given up; rejecting is giving up, too. The signal ends it when no byte
  * has come for too long.
  */
-export type CopyFromPeers = (request: PeerCopyRequest, signal: AbortSignal) => Promise<void>;
+export type CopyFromPeers = (
+  request: PeerCopyRequest,
+  signal: AbortSignal,
+) => Promise<PeerCopyReport | undefined | void>;
 
 export interface PullPumpParts {
   /** By the name of the registry. */
@@ -60,6 +75,8 @@ export interface PullPumpParts {
    * else it is given up. @default nobody will
    */
   readonly isFollowed?: (digest: Digest) => boolean;
+  /** Without it, who reads from the origin is settled by the rules of sections 7 to 12 alone. */
+  readonly leasing?: PullLeasing;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly events: Pick<EventBus<CoordinationEvents>, 'publish'>;

@@ -9,8 +9,10 @@
 
 import { errorCode } from '@muster/core';
 import type { InFlightHandle } from '../inflight/in-flight-map.ts';
+import { RunLease } from '../lease/run-lease.ts';
 import { originError, originFailureOf } from '../origin/failure.ts';
 import type { Download, Feeder, OriginAdapter, OriginObject } from '../parts.ts';
+import { CopyHistory } from '../sessions/peer-copy.ts';
 import type { FailureClass, Provider } from '../types.ts';
 import { within } from '../within.ts';
 import { JobBudget } from './job-budget.ts';
@@ -31,13 +33,18 @@ export class PullRun {
   readonly #handle: InFlightHandle;
   readonly #abort = new AbortController();
   readonly #budget = new JobBudget();
+  readonly #history = new CopyHistory();
+  readonly #lease: RunLease;
   #hasOriginAnswered = false;
+  /** Monotonic: since when the budget counts; undefined while others are followed. */
+  #budgetSince: number | undefined;
 
   constructor(parts: PullPumpParts, origin: OriginAdapter, subject: PullSubject, handle: InFlightHandle) {
     this.#parts = parts;
     this.#origin = origin;
     this.#subject = subject;
     this.#handle = handle;
+    this.#lease = new RunLease(parts, subject);
   }
 
   /** Ends the run: what is written is thrown away, and no failure is held against the origin. */
@@ -48,14 +55,17 @@ export class PullRun {
   /** Resolves when the object is in the store; rejects with what went wrong, when all is told and cleaned up. */
   async run(): Promise<PullSource> {
     const endBudget = this.#watchBudget();
+    let source: PullSource | undefined;
     try {
       this.#abort.signal.throwIfAborted();
-      if (await this.#isStored()) return 'present';
-      return await this.#pull();
+      source = (await this.#isStored()) ? 'present' : await this.#pull();
+      return source;
     } catch (error) {
       throw error instanceof StopSignal ? error.reason : error;
     } finally {
       endBudget();
+      // Only who keeps the object can be asked for it.
+      this.#lease.giveBack(source !== undefined && (await this.#isStored()));
       // Whoever still works for this run, and connections whose body nobody has read.
       this.#abort.abort(new StopSignal(new Error('the pull has ended')));
     }
@@ -68,13 +78,16 @@ export class PullRun {
     try {
       const size = descriptors.get(digest)?.size;
       let feeder: Feeder | undefined;
-      do {
+      for (let isRead = false; !isRead;) {
         download = await downloads.open(digest, { kind, ...(size === undefined ? {} : { size }) });
+        await this.#seekLease(download);
         await this.#copyFromPeers(download);
         feeder = await this.#feederOf(download);
         // Others may have given up what they fed; that says nothing about the origin.
-      } while (stateOf(download) === 'failed');
-      if (feeder !== undefined) await this.#readOrigin(download, feeder);
+        if (stateOf(download) === 'failed') continue;
+        isRead = feeder === undefined || (await this.#readOrigin(download, feeder));
+      }
+      if (download === undefined) throw new Error('nothing was pulled');
       negative.success(digest);
       descriptors.verified(digest, (await download.done).size);
       return feeder === undefined ? 'peer' : 'origin';
@@ -88,26 +101,36 @@ export class PullRun {
   // Looking around (15.9)
 
   async #copyFromPeers(download: Download): Promise<void> {
-    const { copyFromPeers, options, logger } = this.#parts;
+    const { copyFromPeers, options } = this.#parts;
     if (copyFromPeers === undefined || !options.pumpPeerCheck) return;
     // Ended already, or somebody is at it.
     if (download.state !== 'open' || download.source !== undefined) return;
+    // In parallel; whoever opens the origin later shares the token, or the wait for it.
+    void this.#origin.prepare?.(this.#subject.repository, this.#abort.signal).catch(() => {});
+    await this.#copy(download, await this.#findProviders(), false);
+  }
+
+  /** Whether the first of the providers was asked and has nothing of the object. */
+  async #copy(download: Download, providers: readonly Provider[], isPartial: boolean): Promise<boolean> {
+    const { copyFromPeers, leasing, logger } = this.#parts;
+    const [first] = providers;
+    if (copyFromPeers === undefined || first === undefined) return false;
     const { digest, kind, registry, repository } = this.#subject;
     const { signal } = this.#abort;
-    // In parallel; whoever opens the origin later shares the token, or the wait for it.
-    void this.#origin.prepare?.(repository, signal).catch(() => {});
-    const providers = await this.#findProviders();
-    if (providers.length === 0) return;
     const copying = new AbortController();
     const onAbort = (): void => copying.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     const unwatch = this.#watchPeerCopy(download, copying);
     try {
-      const request = { digest, kind, registry, repository, providers };
-      await copyFromPeers(request, copying.signal);
+      // Only who follows others copies more than once.
+      const following = leasing === undefined ? {} : { isPartial, history: this.#history };
+      const request = { digest, kind, registry, repository, providers, ...following };
+      const report = await copyFromPeers(request, copying.signal);
+      return report?.lacking.includes(first.addr) ?? false;
     } catch (error) {
       signal.throwIfAborted();
-      logger.debug({ ...this.#logFields(), err: error }, 'no peer gave the object; going to the origin');
+      logger.debug({ ...this.#logFields(), err: error }, 'no peer gave the object');
+      return false;
     } finally {
       unwatch();
       signal.removeEventListener('abort', onAbort);
@@ -153,57 +176,93 @@ export class PullRun {
     }
   }
 
+  // The lease
+
+  /** Waits until this node may read from the origin, or need not any more. */
+  async #seekLease(download: Download): Promise<void> {
+    const { clock } = this.#parts;
+    await this.#lease.seek(download, {
+      follow: async (holder) => this.#follow(download, holder),
+      onWaiting: () => {
+        this.#budgetSince = undefined;
+        this.#handle.queued();
+      },
+      signal: this.#abort.signal,
+    });
+    if (this.#budgetSince !== undefined) return;
+    this.#budgetSince = clock.monotonic();
+    this.#handle.running(clock.now());
+  }
+
+  /** Copies from whoever pulls or has pulled the object, then from others; true when that one has nothing of it. */
+  async #follow(download: Download, holder: Provider | undefined): Promise<boolean> {
+    const isOpen = (): boolean => download.state === 'open' && download.source === undefined;
+    if (!isOpen()) return false;
+    const isLacking = holder !== undefined && (await this.#copy(download, [holder], true));
+    if (isOpen()) await this.#copy(download, await this.#findProviders(), false);
+    return isLacking;
+  }
+
   // The origin
 
-  async #readOrigin(download: Download, feeder: Feeder): Promise<void> {
+  /** False when the lease was lost meanwhile: what has come stays in the Download. */
+  async #readOrigin(download: Download, feeder: Feeder): Promise<boolean> {
     const { clock, events, logger } = this.#parts;
     const { digest, kind, trigger } = this.#subject;
     const startedAt = clock.monotonic();
+    if (this.#lease.hasLost(download)) {
+      feeder.release();
+      return false;
+    }
+    const endIdle = this.#lease.watchIdle(download, (error) => this.#abort.abort(error));
     events.publish('origin.started', { digest, kind });
     try {
-      await this.#feedUntilVerified(download, feeder);
+      await this.#feedUntilVerified(download, feeder, this.#lease.readingSignal(this.#abort.signal));
     } catch (error) {
       this.#publishFailure(error);
+      if (!this.#abort.signal.aborted && this.#lease.hasLost(download)) return false;
       throw error;
     } finally {
+      endIdle();
       feeder.release();
     }
     const { size: bytes } = await download.done;
     const ms = Math.round(clock.monotonic() - startedAt);
     events.publish('origin.succeeded', { digest, kind, bytes, ms, trigger });
     logger.info({ ...this.#logFields(), bytes, elapsed_ms: ms, trigger }, 'pulled from the origin');
+    return true;
   }
 
   /** Bytes of others may be the wrong ones: then once more, all of it from the origin (13.7). */
-  async #feedUntilVerified(download: Download, feeder: Feeder): Promise<void> {
+  async #feedUntilVerified(download: Download, feeder: Feeder, signal: AbortSignal): Promise<void> {
     feeder.setSource({ kind: 'origin', nodeId: '' });
     const isMixed = feeder.offset > 0;
     try {
-      await this.#feed(download, feeder);
+      await this.#feed(download, feeder, signal);
     } catch (error) {
-      this.#abort.signal.throwIfAborted();
+      signal.throwIfAborted();
       if (!isMixed || errorCode(error) !== 'DIGEST_MISMATCH' || download.state !== 'open') throw error;
       await feeder.restart();
       feeder.setSource({ kind: 'origin', nodeId: '' });
-      await this.#feed(download, feeder);
+      await this.#feed(download, feeder, signal);
     }
   }
 
-  async #feed(download: Download, feeder: Feeder): Promise<void> {
+  async #feed(download: Download, feeder: Feeder, signal: AbortSignal): Promise<void> {
     const { digest, kind, repository } = this.#subject;
-    const object = await this.#origin.open(repository, digest, kind, feeder.offset, this.#abort.signal);
+    const object = await this.#origin.open(repository, digest, kind, feeder.offset, signal);
     this.#hasOriginAnswered = true;
     if (object.size !== undefined) await this.#learnSize(object, object.size, feeder);
     let at = object.offset;
     for await (const chunk of object.body) {
-      this.#abort.signal.throwIfAborted();
+      this.#lease.require(signal);
       const known = Math.min(chunk.length, Math.max(0, feeder.offset - at));
       at += chunk.length;
       this.#requirePlausible(at);
       if (known < chunk.length) await feeder.write(known === 0 ? chunk : chunk.subarray(known));
       this.#report(download);
     }
-    this.#abort.signal.throwIfAborted();
+    this.#lease.require(signal);
     await feeder.complete();
   }
 
@@ -283,10 +342,11 @@ export class PullRun {
 
   #watchBudget(): () => void {
     const { clock, timers } = this.#parts;
-    const startedAt = clock.monotonic();
+    this.#budgetSince = clock.monotonic();
     const arm = (delayMs: number): { cancel(): void } =>
       timers.after(delayMs, () => {
-        const leftMs = this.#budget.totalMs - (clock.monotonic() - startedAt);
+        const sinceMs = clock.monotonic() - (this.#budgetSince ?? clock.monotonic());
+        const leftMs = this.#budget.totalMs - sinceMs;
         if (leftMs > 0) timer = arm(leftMs);
         else {
           const message = `the pull took more than ${this.#budget.totalMs} ms`;

@@ -8,7 +8,7 @@ import type {
   ContentStore,
   Descriptor,
   Downloads,
-  InFlightEntry,
+  InFlightReader,
   NegativeCacheReader,
 } from '../parts.ts';
 import type { CoordinationSettings } from '../settings.ts';
@@ -44,7 +44,7 @@ export interface FetchSessionsParts {
   readonly suppression: Suppressions;
   readonly order: ProviderOrder;
   /** The running pulls of the own pump. */
-  readonly inflight?: { lookup(digest: Digest, now: number): InFlightEntry | undefined };
+  readonly inflight?: InFlightReader;
   readonly negative?: NegativeCacheReader;
   readonly descriptors?: DescriptorReader;
   readonly clock: Clock;
@@ -70,6 +70,12 @@ export function usableProviders(
     return nodes.some((node) => node.zone === own.zone && (node.id === nodeId || node.addr === addr));
   };
   return order.sort(askableProviders(parts, digest, found), { now: clock.monotonic(), random, isNear });
+}
+
+/** Whoever answers at this transfer address. */
+export function providerAt({ members }: Pick<FetchSessionsParts, 'members'>, addr: string): Provider {
+  const node = members.snapshot().find((member) => member.addr === addr);
+  return { nodeId: node?.id ?? '', addr };
 }
 
 /** The providers that may be asked, in the order in which they were named, each once. */

@@ -4,7 +4,7 @@ import { coordinationErrors } from '../errors.ts';
 import type { Digest } from '../types.ts';
 import type { DetachedCopy } from '../prefetch/local-prefetch.ts';
 import type { CopyFromPeers } from '../pump/parts.ts';
-import { usableProviders, type FetchSessionsParts } from './context.ts';
+import { type FetchSessionsParts, providerAt, usableProviders } from './context.ts';
 import { FetchSession, type FetchRequest, type SessionState } from './fetch-session.ts';
 import { CopyHistory, PeerCopier } from './peer-copy.ts';
 import { SlotQueue } from './slot-queue.ts';
@@ -13,6 +13,8 @@ import { SlotQueue } from './slot-queue.ts';
 const MAX_WAITING = 4096;
 /** Providers that a pull asks before it goes to the origin. */
 const MAX_PUMP_PROVIDERS = 3;
+/** Nodes that are asked for a place behind one that is to be followed. */
+const MAX_FOLLOW_ASKS = 24;
 
 export class FetchSessions {
   readonly #parts: FetchSessionsParts;
@@ -78,28 +80,40 @@ export class FetchSessions {
     }
   };
 
-  /** For the pump, which looks around before it goes to the origin (15.9): peers only, each once. */
+  /**
+   * For the pump, which looks around before it goes to the origin (15.9), or follows who may: peers only, each once, and those
+   * whom a busy one that is to be followed names.
+   */
   readonly copyFromPeers: CopyFromPeers = async (request, signal) => {
-    const { digest, kind, repository, providers } = request;
+    const { digest, kind, repository, providers, isPartial = false, history = new CopyHistory() } = request;
     const download = this.#parts.downloads.get(digest);
-    if (download === undefined) return;
-    const history = new CopyHistory();
+    if (download === undefined) return undefined;
     const queue = usableProviders(this.#parts, digest, providers).slice(0, MAX_PUMP_PROVIDERS);
-    for (const [index, provider] of queue.entries()) {
-      const { outcome } = await this.#copier.copy({
+    const lacking: string[] = [];
+    const asked = new Set<string>();
+    for (let provider = queue.shift(); provider !== undefined; provider = queue.shift()) {
+      if (asked.has(provider.addr)) continue;
+      asked.add(provider.addr);
+      const { outcome, alternates = [] } = await this.#copier.copy({
         download,
         provider,
         digest,
         kind,
         repository,
-        isPartial: false,
+        isPartial,
         history,
-        hasOthers: () => index + 1 < queue.length,
+        hasOthers: () => queue.length > 0,
         signal,
       });
       signal.throwIfAborted();
-      if (outcome === 'hit' || outcome === 'taken') return;
+      if (outcome === 'hit' || outcome === 'taken') break;
+      if (outcome === 'notfound') lacking.push(provider.addr);
+      if (outcome === 'busy' && isPartial && asked.size < MAX_FOLLOW_ASKS) {
+        const named = alternates.map((addr) => providerAt(this.#parts, addr));
+        queue.unshift(...usableProviders(this.#parts, digest, named));
+      }
     }
+    return { lacking };
   };
 
   /** Whether a session goes on with the download of the digest when a pull of it has failed. */

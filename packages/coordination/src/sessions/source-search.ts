@@ -9,7 +9,7 @@ import { coordinationErrors } from '../errors.ts';
 import type { Download } from '../parts.ts';
 import type { Digest, Provider } from '../types.ts';
 import { within } from '../within.ts';
-import { askableProviders, usableProviders, type FetchSessionsParts } from './context.ts';
+import { askableProviders, type FetchSessionsParts, providerAt, usableProviders } from './context.ts';
 import type { FetchRequest } from './fetch-session.ts';
 import { followOwnPull } from './own-pull.ts';
 import { CopyHistory, type CopyResult, MIN_PROGRESS_BYTES, type PeerCopier } from './peer-copy.ts';
@@ -198,7 +198,7 @@ export class SourceSearch {
 
   /** Others that a busy node has named: before those of whom nothing is known. */
   #enqueue(addresses: readonly string[]): void {
-    const providers = addresses.map((addr) => this.#providerAt(addr));
+    const providers = addresses.map((addr) => providerAt(this.#parts, addr));
     const known = new Set(this.#queue.filter(({ addr }) => !this.#guesses.has(addr)).map(({ addr }) => addr));
     const fresh = usableProviders(this.#parts, this.#target.request.digest, providers).filter(
       ({ addr }) => !known.has(addr) && !this.#attempted.has(addr),
@@ -209,11 +209,6 @@ export class SourceSearch {
     }
     const rest = this.#queue.filter(({ addr }) => !this.#copying.has(addr));
     this.#queue = [...fresh, ...rest].slice(0, MAX_KNOWN);
-  }
-
-  #providerAt(addr: string): Provider {
-    const node = this.#parts.members.snapshot().find((member) => member.addr === addr);
-    return { nodeId: node?.id ?? '', addr };
   }
 
   async #lookup(): Promise<readonly Provider[]> {
@@ -311,7 +306,9 @@ export class SourceSearch {
       if (addr === undefined) return undefined;
       if (asked.has(addr)) continue;
       asked.add(addr);
-      const [provider] = usableProviders(this.#parts, this.#target.request.digest, [this.#providerAt(addr)]);
+      const [provider] = usableProviders(this.#parts, this.#target.request.digest, [
+        providerAt(this.#parts, addr),
+      ]);
       if (provider === undefined) continue;
       const { outcome, alternates = [] } = await this.#copy(provider, true);
       if (outcome === 'hit' || outcome === 'taken') return outcome;

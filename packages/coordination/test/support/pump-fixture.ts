@@ -81,7 +81,7 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
 
 /** A pump over real parts in memory, on a clock that stands still. */
 export async function pumpFixture(
-  overrides: Partial<Pick<PullPumpParts, 'copyFromPeers' | 'isFollowed'>> & {
+  overrides: Partial<Pick<PullPumpParts, 'copyFromPeers' | 'isFollowed' | 'leasing'>> & {
     readonly options?: Partial<PullPumpParts['options']>;
     readonly capacityBytes?: number;
     /** Instead of the scripted origin. */
@@ -103,6 +103,8 @@ export async function pumpFixture(
   });
   const published: { readonly topic: string; readonly payload: unknown }[] = [];
   events.on('origin.*', (event) => void published.push(event));
+  const leased: { readonly topic: string; readonly payload: unknown }[] = [];
+  events.on('lease.*', (event) => void leased.push(event));
   const provided: Digest[] = [];
   const lookups: Digest[] = [];
   const peers: { providers: readonly Provider[]; find?: () => Promise<readonly Provider[]> } = {
@@ -117,7 +119,7 @@ export async function pumpFixture(
       provided.push(digest);
     },
   };
-  const { copyFromPeers, isFollowed } = overrides;
+  const { copyFromPeers, isFollowed, leasing } = overrides;
   const agent = new PullPump({
     origins: new Map([['hub', overrides.adapter ?? origin]]),
     downloads,
@@ -128,6 +130,7 @@ export async function pumpFixture(
     discovery,
     ...(copyFromPeers && { copyFromPeers }),
     ...(isFollowed && { isFollowed }),
+    ...(leasing && { leasing }),
     clock,
     timers: clock,
     events,
@@ -165,6 +168,7 @@ export async function pumpFixture(
     descriptors,
     downloads,
     published,
+    leased,
     provided,
     lookups,
     peers,
