@@ -1,6 +1,6 @@
 /**
- * Compiles every published package to `dist/`: JavaScript, types, source maps. Packages are compiled in order of
- * dependency, each against the compiled types of those below it, as a user of the published packages would see them.
+ * Compiles every published package to `dist/`: JavaScript, types, source maps, and what its own `build` script adds. Packages are compiled in order of
+ * dependency, each against the compiled types of those below it, as a user of the published packages would see them. A package that has more to build says so in its script `build`.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -21,6 +21,12 @@ function build({ folder, manifest }: WorkspacePackage): void {
   const { status } = spawnSync(tsc, ['-p', join(folder, 'tsconfig.build.json')], { stdio: 'inherit' });
   if (status !== 0) throw new Error(`${manifest.name} does not compile`);
   rewriteTypeImports(dist);
+  const more = manifest.scripts?.['build'];
+  if (more !== undefined) {
+    const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: folder, stdio: 'inherit' });
+    if (status !== 0) throw new Error(`${manifest.name}: ${more} failed`);
+  }
+  if (manifest.scripts?.['build'] !== undefined) buildFurther(folder, manifest.name);
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   for (const entry of entryPoints(publishedManifest(manifest))) {
     if (/(?<!\.d)\.ts$/.test(entry))
@@ -29,6 +35,12 @@ function build({ folder, manifest }: WorkspacePackage): void {
       throw new Error(`${manifest.name} publishes ${entry}, which is not there`);
   }
   console.log(`built ${manifest.name} in ${relative(root, dist)}`);
+}
+
+/** What a package makes beside its modules: the page of the dashboard. */
+function buildFurther(folder: string, name: string): void {
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: folder, stdio: 'inherit' });
+  if (status !== 0) throw new Error(`${name}: its own build fails`);
 }
 
 /** The compiler rewrites `.ts` specifiers in JavaScript, but leaves them as they are in declarations. */

@@ -15,7 +15,10 @@ export interface Manifest {
   readonly files?: readonly string[];
   readonly exports?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly bin?: Readonly<Record<string, string>>;
+  readonly scripts?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly scripts?: Readonly<Record<string, string>>;
 }
 
 /** A package of the workspace. */
@@ -50,16 +53,17 @@ export function publishedPackages(): readonly WorkspacePackage[] {
   return ordered;
 }
 
-/** The manifest as it is published: without the condition that names TypeScript source. */
+/** The manifest as it is published: without the condition that names TypeScript source, and without what only a checkout needs. */
 export function publishedManifest(manifest: Manifest): Manifest {
-  if (manifest.exports === undefined) return manifest;
+  const { devDependencies: _, scripts: __, ...published } = manifest;
+  if (published.exports === undefined) return published;
   const exports = Object.fromEntries(
-    Object.entries(manifest.exports).map(([entry, conditions]) => [
+    Object.entries(published.exports).map(([entry, conditions]) => [
       entry,
       Object.fromEntries(Object.entries(conditions).filter(([condition]) => condition !== SOURCE_CONDITION)),
     ]),
   );
-  return { ...manifest, exports };
+  return { ...published, exports };
 }
 
 /** The files that a published manifest points to, relative to the package. */

@@ -11,14 +11,27 @@ export function findingText({ status, what, found, fix }: Finding): string {
   return fix === undefined ? first : [first, ...rest].join('\n');
 }
 
+/** More of what is as it should be in one part is counted, not listed; all of it is in the JSON. */
+const MAX_GOOD = 5;
+
 /** The findings of a whole examination, by part. */
 export function findingLines(
   findings: readonly CheckedFinding[],
   summary: { readonly from: readonly string[]; readonly problems: number; readonly warnings: number },
 ): string {
   const parts = Map.groupBy(findings, ({ check }) => check);
-  const sections = [...parts].map(([check, some]) => [check, ...some.map(findingText)].join('\n'));
+  const sections = [...parts].map(([check, some]) => [check, ...partLines(some)].join('\n'));
   return [`Looked at ${summary.from.join('; ')}.`, ...sections, endOf(summary)].join('\n\n');
+}
+
+function partLines(findings: readonly CheckedFinding[]): readonly string[] {
+  const good = findings.filter(({ status }) => status === 'ok');
+  if (good.length <= MAX_GOOD) return findings.map(findingText);
+  const others = findings.filter(({ status }) => status !== 'ok').map(findingText);
+  return [
+    `${MARKS.ok.padEnd(6)}  ${good.length} things are as they should be (--json lists them)`,
+    ...others,
+  ];
 }
 
 /** The last line. */
