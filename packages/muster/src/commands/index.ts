@@ -1,6 +1,7 @@
 import type { CommandGroup } from '../cli/command.ts';
 import { adminToken, generate, show } from './keys.ts';
 import { liar as liarDemo } from './demo-liar.ts';
+import { pull as pullDemo } from './demo-pull.ts';
 import { psk } from './keys-psk.ts';
 import { all as doctorAll } from './doctor-all.ts';
 import { mirror as doctorMirror } from './doctor-mirror.ts';
@@ -64,7 +65,7 @@ export const groups: readonly CommandGroup[] = [
   {
     name: 'demo',
     summary: 'Do something to a running fleet, and check what comes of it.',
-    commands: [liarDemo],
+    commands: [liarDemo, pullDemo],
   },
   {
     name: 'doctor',

@@ -4,9 +4,12 @@ import type { FleetFile, FleetMember, FleetRole } from '../fleet/fleet-file.ts';
 import type { FleetControl } from './ports.ts';
 import type { Story } from './story.ts';
 
+/** How long members may take that are being started. */
+const START_MS = 60_000;
+
 /** The fleet with everybody in it running: who was dead or paused is started, and it is said. */
 export async function wholeFleet(story: Story, control: FleetControl): Promise<FleetFile> {
-  const { members } = await control.fleet();
+  const { members } = (await story.until(START_MS, () => settled(control))) ?? (await control.fleet());
   for (const { name, state } of members) {
     if (state === 'running') continue;
     story.step(`${name} is ${state}: it is started first.`);
@@ -14,6 +17,12 @@ export async function wholeFleet(story: Story, control: FleetControl): Promise<F
     else await control.restart(name);
   }
   return await control.fleet();
+}
+
+/** The fleet when nobody in it is just being started. */
+async function settled(control: FleetControl): Promise<FleetFile | undefined> {
+  const fleet = await control.fleet();
+  return fleet.members.some(({ state }) => state === 'starting') ? undefined : fleet;
 }
 
 /** Members of a role. Rejects FLEET_MEMBER_UNKNOWN when there are fewer than the demo needs. */

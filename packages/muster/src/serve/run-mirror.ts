@@ -30,7 +30,8 @@ const STOP_TIMEOUT_MS = 12_000;
 const DHT_PROTOCOL = '/gantry/kad/1.0.0';
 const MAX_CONNECTIONS = 1_000;
 
-interface StartedAgent {
+/** An agent that runs, with what it was given. */
+export interface StartedAgent {
   readonly agent: CoordinationAgent;
   readonly config: CoordinationConfig;
   readonly peerId: string;
@@ -84,14 +85,15 @@ export async function runMirror(context: CommandContext<MirrorSettings>): Promis
   }
 }
 
-interface StartParts {
+export interface StartParts {
   readonly loaded: Config<MirrorSettings>;
   readonly config: CoordinationConfig;
   readonly logger: Logger;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-async function startAgent({ loaded, config, logger, environment }: StartParts): Promise<StartedAgent> {
+/** Starts an agent with everything that it needs of this process. Rejects with the coded error of a start that fails. */
+export async function startAgent({ loaded, config, logger, environment }: StartParts): Promise<StartedAgent> {
   // Both take a second to load, which other commands need not wait for.
   const [coordination, { createPeerNetwork, readPskFile }] = await Promise.all([
     import('@muster/coordination'),
