@@ -1,13 +1,17 @@
 /** Services as their own configuration describes them: what they would listen on, read and write when they start. */
+import { coordinationSettings } from '@muster/coordination/config';
 import {
-  COORDINATION_ENVIRONMENT_PREFIX,
-  coordinationConfigOf,
-  coordinationProblems,
-  coordinationSettings,
-} from '@muster/coordination/config';
-import { type Config, loadConfig, readConfigFile, readSecretFile, type Settings } from '@muster/core';
+  type Config,
+  type ConfigValues,
+  loadConfig,
+  readConfigFile,
+  readSecretFile,
+  type Settings,
+} from '@muster/core';
 import { discoveryConfigOf, DISCOVERY_ENVIRONMENT_PREFIX, discoverySettings } from '@muster/discovery/config';
 import { cliErrors } from '../cli/cli-errors.ts';
+import { mirrorConfigOf, mirrorProblems, type MirrorSettings } from '../serve/mirror-config.ts';
+import { membershipProblems, membershipSettings } from '../settings/membership-settings.ts';
 import { formatAddress, localAddress, parseAddress } from '../settings/address.ts';
 import { registrySettings } from '../settings/registry-settings.ts';
 import { tcpAddressOf } from './subject-of-fleet.ts';
@@ -29,18 +33,18 @@ export function subjectOfService(kind: string, path: string, environment: Enviro
     case 'node':
       return subjectOfNode(
         path,
-        load(discoverySettings, path, environment, {
+        load({ ...discoverySettings, ...membershipSettings }, path, environment, {
           unknownNames: 'warn',
           environmentPrefix: DISCOVERY_ENVIRONMENT_PREFIX,
+          check: membershipProblems,
         }),
         environment,
       );
     case 'mirror':
       return subjectOfMirror(
         path,
-        load(coordinationSettings, path, environment, {
-          environmentPrefix: COORDINATION_ENVIRONMENT_PREFIX,
-          check: coordinationProblems,
+        load({ ...coordinationSettings, ...membershipSettings }, path, environment, {
+          check: mirrorProblems,
         }),
       );
     default:
@@ -148,7 +152,7 @@ function subjectOfRegistry(
 
 function subjectOfNode(
   path: string,
-  config: Config<typeof discoverySettings>,
+  config: Config<typeof discoverySettings & typeof membershipSettings>,
   environment: Environment,
 ): Subject {
   const { process: own, settings } = discoveryConfigOf(config, environment);
@@ -199,14 +203,15 @@ function subjectOfNode(
               isExpected: false,
             },
           ],
+    ...membershipOf(config, setting),
     targets: settings.indexerAddresses.flatMap(({ Addrs }) =>
       Addrs.flatMap((address) => target('a seed', address, setting('indexer-addresses'))),
     ),
   };
 }
 
-function subjectOfMirror(path: string, config: Config<typeof coordinationSettings>): Subject {
-  const { node } = coordinationConfigOf(config);
+function subjectOfMirror(path: string, config: Config<MirrorSettings>): Subject {
+  const { node } = mirrorConfigOf(config);
   const owner = node.nodeName === '' ? 'the mirror' : node.nodeName;
   const setting = (key: string): string => settingOf(config, key, path);
   return {
@@ -247,6 +252,7 @@ function subjectOfMirror(path: string, config: Config<typeof coordinationSetting
               isExpected: false,
             },
           ],
+    ...membershipOf(config, setting),
     targets: node.bootstrapPeers.flatMap((address) =>
       target('a peer', address, setting('libp2p-bootstrap-peers')),
     ),
@@ -254,6 +260,28 @@ function subjectOfMirror(path: string, config: Config<typeof coordinationSetting
       url: endpoint,
       setting: setting('upstream-registries'),
     })),
+  };
+}
+
+/** The registry that a node or mirror belongs to. With TLS it is asked only when the certificate is pinned, or the system's to trust. */
+function membershipOf(
+  { values }: { readonly values: ConfigValues<typeof membershipSettings> },
+  setting: (key: string) => string,
+): Pick<Subject, 'registries'> {
+  const address = values.registry === undefined ? undefined : parseAddress(values.registry);
+  if (address === undefined || values.registryCa !== undefined) return { registries: [] };
+  const { registryPin: pin, registryTls: isTls } = values;
+  return {
+    registries: [
+      {
+        address: localAddress(address),
+        setting: setting('registry'),
+        isExpected: true,
+        tls: pin !== undefined ? { pin } : isTls ? {} : false,
+        adminToken: undefined,
+        network: undefined,
+      },
+    ],
   };
 }
 
