@@ -21,11 +21,6 @@ function build({ folder, manifest }: WorkspacePackage): void {
   const { status } = spawnSync(tsc, ['-p', join(folder, 'tsconfig.build.json')], { stdio: 'inherit' });
   if (status !== 0) throw new Error(`${manifest.name} does not compile`);
   rewriteTypeImports(dist);
-  const more = manifest.scripts?.['build'];
-  if (more !== undefined) {
-    const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: folder, stdio: 'inherit' });
-    if (status !== 0) throw new Error(`${manifest.name}: ${more} failed`);
-  }
   if (manifest.scripts?.['build'] !== undefined) buildFurther(folder, manifest.name);
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   for (const entry of entryPoints(publishedManifest(manifest))) {

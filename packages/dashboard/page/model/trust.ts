@@ -1,0 +1,75 @@
+import type { ScoreView, TermView } from '../../src/protocol/fleet-view.ts';
+
+/** What all observers think of one indexer. */
+export interface SubjectTrust {
+  readonly subject: string;
+  /** The lowest score first: bad news is what one looks for. */
+  readonly scores: readonly ScoreView[];
+  readonly inPool: number;
+  readonly suspended: number;
+  readonly evicted: number;
+  /** Of the scores that are known. */
+  readonly lowest: number | undefined;
+  readonly median: number | undefined;
+}
+
+/** Scores by whom they are about; those that somebody evicted or suspended first, then the lowest. */
+export function trustBySubject(scores: Iterable<ScoreView>): readonly SubjectTrust[] {
+  const bySubject = new Map<string, ScoreView[]>();
+  for (const score of scores) {
+    const list = bySubject.get(score.subject);
+    if (list === undefined) bySubject.set(score.subject, [score]);
+    else list.push(score);
+  }
+  return [...bySubject]
+    .map(([subject, list]) => trustOf(subject, list))
+    .sort(
+      (a, b) =>
+        b.evicted + b.suspended - (a.evicted + a.suspended) ||
+        (a.lowest ?? 101) - (b.lowest ?? 101) ||
+        (a.subject < b.subject ? -1 : 1),
+    );
+}
+
+function trustOf(subject: string, list: readonly ScoreView[]): SubjectTrust {
+  const scores = [...list].sort(
+    (a, b) => (a.score ?? 101) - (b.score ?? 101) || (a.observer < b.observer ? -1 : 1),
+  );
+  const known = scores.flatMap(({ score }) => (score === undefined ? [] : [score]));
+  const standing = (wanted: ScoreView['standing']): number =>
+    scores.filter((score) => score.standing === wanted).length;
+  return {
+    subject,
+    scores,
+    inPool: standing('in pool'),
+    suspended: standing('suspended'),
+    evicted: standing('evicted'),
+    lowest: known[0],
+    median: known.length === 0 ? undefined : known[Math.floor((known.length - 1) / 2)],
+  };
+}
+
+/** How many of the hundred points of a score a term gives, and how many it could give. */
+export function pointsOf(
+  term: TermView,
+  terms: readonly TermView[],
+): { readonly points: number; readonly of: number } {
+  const weights = terms.reduce((total, { weight }) => total + Math.max(0, weight), 0);
+  if (weights === 0) return { points: 0, of: 0 };
+  const of = (100 * Math.max(0, term.weight)) / weights;
+  return { points: of * Math.min(1, Math.max(0, term.value)), of };
+}
+
+/** Histories of several observers on one axis of time: each series has null where it has no point. */
+export function alignedHistories(
+  scores: readonly Pick<ScoreView, 'history'>[],
+): readonly [at: readonly number[], ...scores: readonly (readonly (number | null)[])[]] {
+  const times = new Set<number>();
+  for (const { history } of scores) for (const [at] of history) times.add(at);
+  const at = [...times].sort((a, b) => a - b);
+  const series = scores.map(({ history }) => {
+    const byTime = new Map(history.map(([when, value]) => [when, value]));
+    return at.map((when) => byTime.get(when) ?? null);
+  });
+  return [at, ...series];
+}

@@ -1,0 +1,312 @@
+import type { JSX } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { PeerRole, PeerState, PeerView } from '../../src/protocol/fleet-view.ts';
+import { useNow, useStore } from '../browser/store.ts';
+import { count, plural } from '../model/format.ts';
+import { mainRole } from '../model/peer-index.ts';
+import { EVERY_PEER, type PeerQuery, ROLES, type SortKey, STATES } from '../model/route.ts';
+import { shown } from '../model/text.ts';
+import { go, replaceQuery, usePage } from './context.tsx';
+import { Ago, Foreign, Nothing, Role, Section, State } from './parts.tsx';
+
+/** Pixels; the style sheet has the same. */
+const ROW_HEIGHT = 30;
+/** Rows beyond the edges that are drawn, so that scrolling shows no gaps. */
+const SPARE_ROWS = 6;
+const MAX_TAGS = 6;
+
+const COLUMNS: readonly { readonly key: SortKey | 'tags'; readonly title: string }[] = [
+  { key: 'name', title: 'Name' },
+  { key: 'role', title: 'Role' },
+  { key: 'state', title: 'State' },
+  { key: 'seen', title: 'Last seen' },
+  { key: 'networks', title: 'Networks' },
+  { key: 'tags', title: 'Tags' },
+];
+
+/** All peers, searched, filtered and sorted; only the rows that are in sight exist. */
+export function PeerTable(): JSX.Element {
+  const { store, route } = usePage();
+  store.index.setQuery(route.query);
+  useStore(store, ({ index }) => index.version);
+  const { index, live } = store;
+  const unlisted = live.fleet?.unlistedPeers ?? 0;
+  const found = `${count(index.matching)} of ${plural(index.size, 'peer')}`;
+  return (
+    <Section
+      title="Peers"
+      class="peers"
+      note={
+        <span role="status">
+          {found}
+          {unlisted > 0 ? `, ${count(unlisted)} more are not listed` : ''}
+        </span>
+      }
+    >
+      <Filters query={route.query} />
+      {index.size === 0 ? (
+        <NoPeers />
+      ) : index.matching === 0 ? (
+        <Nothing title="No peer matches.">
+          <button type="button" onClick={() => replaceQuery(route, EVERY_PEER)}>
+            Show all
+          </button>
+        </Nothing>
+      ) : (
+        <Grid total={index.matching} />
+      )}
+    </Section>
+  );
+}
+
+function NoPeers(): JSX.Element {
+  return (
+    <Nothing title="No peers yet.">
+      <p>
+        A peer appears here when it registers or when the overlay meets it. Start a small fleet with{' '}
+        <code>npm start</code>, or let a node join from another terminal with the join line that{' '}
+        <code>muster dev</code> prints. <code>muster doctor</code> says what is in the way.
+      </p>
+    </Nothing>
+  );
+}
+
+function Filters({ query }: { readonly query: PeerQuery }): JSX.Element {
+  const { route } = usePage();
+  const change = (part: Partial<PeerQuery>): void => replaceQuery(route, { ...query, ...part });
+  return (
+    <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+      <label class="search">
+        <span class="label">Search</span>
+        <input
+          type="search"
+          value={query.text}
+          placeholder="name, id, address, tag:zone-a, net:2"
+          autocomplete="off"
+          spellcheck={false}
+          maxLength={500}
+          onInput={(event) => change({ text: event.currentTarget.value })}
+        />
+      </label>
+      <label>
+        <span class="label">Role</span>
+        <select
+          value={query.role ?? ''}
+          onChange={(event) =>
+            change({ role: (event.currentTarget.value || undefined) as PeerRole | undefined })
+          }
+        >
+          <option value="">all</option>
+          {ROLES.map((role) => (
+            <option key={role} value={role}>
+              {role}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        <span class="label">State</span>
+        <select
+          value={query.state ?? ''}
+          onChange={(event) =>
+            change({ state: (event.currentTarget.value || undefined) as PeerState | undefined })
+          }
+        >
+          <option value="">all</option>
+          {STATES.map((state) => (
+            <option key={state} value={state}>
+              {state}
+            </option>
+          ))}
+        </select>
+      </label>
+    </form>
+  );
+}
+
+function Grid({ total }: { readonly total: number }): JSX.Element {
+  const { store, route } = usePage();
+  const now = useNow(store);
+  const scroller = useRef<HTMLDivElement>(null);
+  const [top, setTop] = useState(0);
+  const [height, setHeight] = useState(400);
+  const [active, setActive] = useState(0);
+  const wantsFocus = useRef(false);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return undefined;
+    const observer = new ResizeObserver(() => setHeight(element.clientHeight));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const current = Math.min(active, total - 1);
+  const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - SPARE_ROWS);
+  const last = Math.min(total, Math.ceil((top + height) / ROW_HEIGHT) + SPARE_ROWS);
+  const rows = store.index.rows(first, last);
+  useEffect(() => {
+    if (!wantsFocus.current) return;
+    const row = scroller.current?.querySelector<HTMLElement>(`[aria-rowindex="${current + 2}"]`);
+    if (row === null || row === undefined) return;
+    wantsFocus.current = false;
+    row.focus({ preventScroll: true });
+  });
+  const moveTo = (row: number): void => {
+    const target = Math.min(total - 1, Math.max(0, row));
+    wantsFocus.current = true;
+    setActive(target);
+    const element = scroller.current;
+    if (element === null) return;
+    const room = element.clientHeight - ROW_HEIGHT;
+    if (target * ROW_HEIGHT < element.scrollTop) element.scrollTop = target * ROW_HEIGHT;
+    else if ((target + 1) * ROW_HEIGHT > element.scrollTop + room)
+      element.scrollTop = (target + 1) * ROW_HEIGHT - room;
+    setTop(element.scrollTop);
+  };
+  const page = Math.max(1, Math.floor(height / ROW_HEIGHT) - 2);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const target = rowOfKey(event.key, { current, page, total });
+    if (target === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!(event.target instanceof HTMLElement) || event.target.closest('[role="row"][tabindex]') === null)
+      return;
+    event.preventDefault();
+    moveTo(target);
+  };
+  // Where the tab key enters: the active row, or the first in sight when that is far away.
+  const entry = current >= first && current < last ? current : Math.floor(top / ROW_HEIGHT);
+  return (
+    <div
+      class="grid"
+      role="grid"
+      aria-label="Peers"
+      aria-rowcount={total + 1}
+      aria-colcount={COLUMNS.length}
+      ref={scroller}
+      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+      onKeyDown={onKeyDown}
+    >
+      <Head query={route.query} />
+      <div class="grid-body" role="rowgroup" style={{ height: `${total * ROW_HEIGHT}px` }}>
+        {rows.map((peer, offset) => (
+          <Row
+            key={peer.id}
+            peer={peer}
+            index={first + offset}
+            isEntry={first + offset === entry}
+            isChosen={route.peer === peer.id}
+            now={now}
+            onChoose={() => {
+              setActive(first + offset);
+              go({ ...route, peer: peer.id });
+            }}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function rowOfKey(
+  key: string,
+  { current, page, total }: { readonly current: number; readonly page: number; readonly total: number },
+): number | undefined {
+  switch (key) {
+    case 'ArrowDown':
+      return current + 1;
+    case 'ArrowUp':
+      return current - 1;
+    case 'PageDown':
+      return current + page;
+    case 'PageUp':
+      return current - page;
+    case 'Home':
+      return 0;
+    case 'End':
+      return total - 1;
+    default:
+      return undefined;
+  }
+}
+
+function Head({ query }: { readonly query: PeerQuery }): JSX.Element {
+  const { route } = usePage();
+  const sortBy = (key: SortKey): void =>
+    replaceQuery(route, {
+      ...query,
+      sort: key,
+      // Who sorts by time wants the latest first.
+      isDescending: query.sort === key ? !query.isDescending : key === 'seen',
+    });
+  return (
+    <div class="grid-row grid-head" role="row" aria-rowindex={1}>
+      {COLUMNS.map(({ key, title }) => (
+        <span
+          key={key}
+          role="columnheader"
+          class={`cell cell-${key}`}
+          aria-sort={query.sort === key ? (query.isDescending ? 'descending' : 'ascending') : undefined}
+        >
+          {key === 'tags' ? (
+            title
+          ) : (
+            <button type="button" class="sort" onClick={() => sortBy(key)}>
+              {title}
+              <span aria-hidden="true">{query.sort === key ? (query.isDescending ? ' ▾' : ' ▴') : ''}</span>
+            </button>
+          )}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+interface RowProps {
+  readonly peer: PeerView;
+  readonly index: number;
+  readonly isEntry: boolean;
+  readonly isChosen: boolean;
+  readonly now: number;
+  readonly onChoose: () => void;
+}
+
+function Row({ peer, index, isEntry, isChosen, now, onChoose }: RowProps): JSX.Element {
+  return (
+    <div
+      class="grid-row"
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={isChosen}
+      tabIndex={isEntry ? 0 : -1}
+      style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
+      onClick={onChoose}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
+        event.preventDefault();
+        onChoose();
+      }}
+    >
+      <span role="gridcell" class="cell cell-name" title={shown(peer.name)}>
+        <Foreign text={peer.name} limit={120} />
+      </span>
+      <span role="gridcell" class="cell cell-role">
+        <Role role={mainRole(peer)} />
+      </span>
+      <span role="gridcell" class="cell cell-state">
+        <State state={peer.state} />
+      </span>
+      <span role="gridcell" class="cell cell-seen">
+        <Ago at={peer.lastSeenAt} now={now} />
+      </span>
+      <span role="gridcell" class="cell cell-networks">
+        {peer.networks.slice(0, 8).join(', ') || <span class="muted">–</span>}
+      </span>
+      <span role="gridcell" class="cell cell-tags">
+        {peer.tags.slice(0, MAX_TAGS).map((tag) => (
+          <span key={tag} class="tag">
+            <Foreign text={tag} limit={32} />
+          </span>
+        ))}
+        {peer.tags.length > MAX_TAGS ? <span class="muted">+{peer.tags.length - MAX_TAGS}</span> : null}
+      </span>
+    </div>
+  );
+}
