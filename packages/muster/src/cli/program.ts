@@ -2,6 +2,7 @@ import { describeFlags } from '@muster/core';
 import { Command, Option } from 'commander';
 import { dev } from '../commands/dev.ts';
 import { groups } from '../commands/index.ts';
+import { join } from '../commands/join.ts';
 import { pull } from '../commands/pull.ts';
 import { cliErrors } from './cli-errors.ts';
 import type { AnyCommand, CommandContext, CommandGroup, Operand } from './command.ts';
@@ -11,8 +12,11 @@ import { terminalProgress } from './progress.ts';
 import { addSettingFlags, loadSettings } from './settings-flags.ts';
 import { packageVersion } from './version.ts';
 
+/** Commands without a noun. */
+const single: readonly AnyCommand[] = [dev, join, pull];
+
 /** Every command that stands alone or in a group. */
-export const commands: readonly AnyCommand[] = [dev, pull, ...groups.flatMap((group) => group.commands)];
+export const commands: readonly AnyCommand[] = [...single, ...groups.flatMap((group) => group.commands)];
 
 const switches: ReadonlySet<string> = new Set(
   commands.flatMap(({ settings }) =>
@@ -43,7 +47,7 @@ export function buildProgram(io: CliIo, exit: (code: number) => void): Command {
       getErrHasColors: () => false,
     })
     .addHelpText('after', rootHelpText(io.launcher));
-  for (const each of [dev, pull]) addCommand(program, each, io, exit);
+  for (const each of single) addCommand(program, each, io, exit);
   for (const group of groups) addGroup(program, group, io, exit);
   addHelpCommand(program, io);
   return program;

@@ -14,14 +14,12 @@ export function describeMember(role: FleetRole, ready: Ready): Partial<FleetMemb
     case 'node':
       return compact({
         peerId: textOf(ready, 'peerId'),
-        nodeId: nodeIdOf(ready),
         address: firstAddress(ready),
         status: textOf(ready, 'status'),
       });
     case 'mirror':
       return compact({
         peerId: textOf(ready, 'peerId'),
-        nodeId: nodeIdOf(ready),
         address: firstAddress(ready),
         status: textOf(ready, 'ops'),
         mirror: textOf(ready, 'mirror'),
@@ -45,12 +43,6 @@ function firstAddress(ready: Ready): string | undefined {
   return first.includes('/p2p/') || peerId === undefined ? first : `${first}/p2p/${peerId}`;
 }
 
-/** Number in the registry, if the member has told one. */
-function nodeIdOf(ready: Ready): number | undefined {
-  const value = ready['registryNodeId'];
-  return typeof value === 'number' ? value : undefined;
-}
-
-function compact(facts: Readonly<Record<string, string | number | undefined>>): Partial<FleetMember> {
+function compact(facts: Readonly<Record<string, string | undefined>>): Partial<FleetMember> {
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
 }

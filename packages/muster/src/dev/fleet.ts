@@ -15,13 +15,12 @@ import { writeFleetFile } from '../fleet/fleet-files.ts';
 import { encodeJoinLine } from '../fleet/join-line.ts';
 import type { JoinAnswer, ProvenJoin } from '../fleet/join-protocol.ts';
 import { BoundedLog } from './bounded-log.ts';
-import { cutFor, HEALED } from './cut.ts';
 import { describeMember } from './describe-member.ts';
 import type { FleetControl, IssuedTicket, MemberEvent, NewMember } from './fleet-control.ts';
 import { fewAtATime } from './few-at-a-time.ts';
 import { MemberProcess } from './member-process.ts';
+import { MemberTable } from './member-table.ts';
 import {
-  endpointsOf,
   fleetPaths,
   memberNamesOf,
   nextName,
@@ -33,6 +32,7 @@ import {
 } from './plan.ts';
 import { planMember } from './plan-member.ts';
 import type { PortBook } from './port-book.ts';
+import { RegistryNumbers } from './registry-numbers.ts';
 import { Tickets } from './tickets.ts';
 
 /** Members that a fleet has at most: each is a process of about 100 MB. */
@@ -77,12 +77,11 @@ export interface FleetPlaces {
 export class Fleet implements FleetControl {
   readonly #options: FleetOptions;
   readonly #parts: FleetParts;
-  readonly #members = new Map<string, MemberProcess>();
+  readonly #members: MemberTable;
   /** Names of members that are being added. */
   readonly #promised = new Set<string>();
-  readonly #listeners = new Set<(event: MemberEvent) => void>();
-  readonly #states = new Map<string, string>();
   readonly #tickets: Tickets;
+  readonly #numbers: RegistryNumbers;
   readonly #startedAt: number;
   #places: FleetPlaces = { page: '', controlUrl: '' };
   #network = 0;
@@ -94,7 +93,6 @@ export class Fleet implements FleetControl {
     digest: '',
     bytes: 0,
   };
-  #groups: readonly (readonly string[])[] = [];
   #writing: Promise<void> = Promise.resolve();
   #isWritePlanned = false;
   #isStopping = false;
@@ -102,8 +100,17 @@ export class Fleet implements FleetControl {
   constructor(options: FleetOptions, parts: FleetParts) {
     this.#options = options;
     this.#parts = parts;
+    this.#members = new MemberTable(parts.clock);
     this.#tickets = new Tickets(parts);
     this.#startedAt = parts.clock.now();
+    this.#numbers = new RegistryNumbers({
+      timers: parts.timers,
+      registry: this.#registryAddress,
+      network: () => this.#network,
+      wanted: () => this.#members.unnumbered.map(({ member }) => member.peerId as string),
+      onFound: (peerId, nodeId) =>
+        this.#members.unnumbered.find(({ member }) => member.peerId === peerId)?.learn({ nodeId }),
+    });
   }
 
   /** Where the servers of the supervisor are; they are started before the members. */
@@ -139,7 +146,8 @@ export class Fleet implements FleetControl {
   /** Stops all, the registry and the origin last. Never rejects. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    const members = [...this.#members.values()];
+    await this.#numbers.stop();
+    const members = this.#members.processes;
     const isLast = ({ planned }: MemberProcess): boolean =>
       planned.role === 'registry' || planned.role === 'origin';
     await Promise.all(members.filter((member) => !isLast(member)).map((member) => member.stop()));
@@ -167,30 +175,34 @@ export class Fleet implements FleetControl {
       },
       pskFile: paths.psk,
       origin: { url: this.#originUrl, registry: ORIGIN_REGISTRY, ...this.#image },
-      members: [...this.#members.values()].map(({ member }) => member),
+      members: this.#members.members,
     };
   }
 
   async add(wish: NewMember): Promise<FleetMember> {
-    if (this.#members.size >= MAX_MEMBERS) {
+    const taken = new Set([...this.#members.names, ...this.#promised]);
+    if (taken.size >= MAX_MEMBERS) {
       throw fleetErrors.create('FLEET_FULL', `the fleet has ${MAX_MEMBERS} members already`);
     }
-    const name = wish.name ?? nextName(wish.role, new Set(this.#members.keys()));
-    if (this.#members.has(name)) {
+    const name = wish.name ?? nextName(wish.role, taken);
+    if (taken.has(name)) {
       throw fleetErrors.create('FLEET_MEMBER_STATE', `there is a member ${name} already`, {
         details: { name },
       });
     }
+    this.#promised.add(name);
     try {
       return await this.#startNew({ ...wish, name });
     } catch (error) {
       await this.#forget(name);
       throw error;
+    } finally {
+      this.#promised.delete(name);
     }
   }
 
   async remove(name: string): Promise<FleetMember> {
-    const member = this.#find(name);
+    const member = this.#members.find(name);
     if (member.planned.role === 'registry' || member.planned.role === 'origin') {
       throw fleetErrors.create('FLEET_MEMBER_STATE', `a fleet has its ${name}: kill it, and restart it`);
     }
@@ -201,40 +213,37 @@ export class Fleet implements FleetControl {
   }
 
   async kill(name: string): Promise<FleetMember> {
-    const member = this.#find(name);
+    const member = this.#members.find(name);
     await member.kill();
     return member.member;
   }
 
   async restart(name: string): Promise<FleetMember> {
-    const member = this.#find(name);
+    const member = this.#members.find(name);
     await member.stop();
     await member.start();
-    this.#tellCut(member);
+    this.#members.tellCut(member);
     return member.member;
   }
 
   async pause(name: string): Promise<FleetMember> {
-    const member = this.#find(name);
+    const member = this.#members.find(name);
     member.pause();
     return member.member;
   }
 
   async resume(name: string): Promise<FleetMember> {
-    const member = this.#find(name);
+    const member = this.#members.find(name);
     member.resume();
     return member.member;
   }
 
   cut(groups: readonly (readonly string[])[]): void {
-    for (const name of groups.flat()) this.#find(name);
-    this.#groups = groups;
-    for (const member of this.#members.values()) this.#tellCut(member);
+    this.#members.cut(groups);
   }
 
   heal(): void {
-    this.#groups = [];
-    for (const member of this.#members.values()) member.send(HEALED);
+    this.#members.heal();
   }
 
   issueTicket(): IssuedTicket {
@@ -263,15 +272,14 @@ export class Fleet implements FleetControl {
       ...this.#parts.secrets,
       registry: this.#registryAddress,
       network: this.#network,
-      seeds: this.#seedsFor(undefined),
+      seeds: this.#members.seeds,
       timeScale: this.#options.timeScale,
       page: this.#places.page,
     };
   }
 
   onMember(listener: (event: MemberEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#members.onMember(listener);
   }
 
   get #registryAddress(): string {
@@ -304,7 +312,6 @@ export class Fleet implements FleetControl {
       shared: this.#shared,
       ports: this.#parts.ports,
       origin: this.#originUrl,
-      seeds: this.#seedsFor(wish.name),
     });
     return await this.#startPlanned(planned);
   }
@@ -327,11 +334,12 @@ export class Fleet implements FleetControl {
         return describeMember(planned.role, ready);
       },
     });
-    this.#members.set(planned.name, member);
+    this.#members.set(member);
     await member.start();
-    this.#tellCut(member);
+    this.#members.tellCut(member);
+    if (this.#network !== 0) this.#numbers.look();
     const { counts } = this.#options;
-    const ready = [...this.#members.values()].filter(({ state }) => state === 'running').length;
+    const ready = this.#members.processes.filter(({ state }) => state === 'running').length;
     this.#parts.onProgress(ready, 2 + counts.indexer + counts.node + counts.mirror);
     return member.member;
   }
@@ -347,57 +355,23 @@ export class Fleet implements FleetControl {
     };
   }
 
-  /** Addresses of the indexers that run, without the one that asks. */
-  #seedsFor(name: string | undefined): readonly string[] {
-    return [...this.#members.values()].flatMap(({ member }) =>
-      member.role === 'indexer' && member.name !== name && member.address !== undefined
-        ? [member.address]
-        : [],
-    );
-  }
-
   async #ensureKey(name: string): Promise<void> {
     const paths = fleetPaths(this.#options.folder);
     const files = { privateKeyPath: paths.key(name), publicKeyPath: paths.publicKey(name) };
     await loadKeyPair(files, { generate: true });
   }
 
-  #find(name: string): MemberProcess {
-    const member = this.#members.get(name);
-    if (member !== undefined) return member;
-    throw fleetErrors.create('FLEET_MEMBER_UNKNOWN', `the fleet has no member ${name}`, {
-      details: { name },
-    });
-  }
-
   async #forget(name: string): Promise<void> {
-    const member = this.#members.get(name);
-    if (member === undefined) return;
+    if (!this.#members.has(name)) return;
+    const member = this.#members.find(name);
     await member.stop();
     this.#members.delete(name);
-    this.#states.delete(name);
     await member.closeLog();
     this.#planWrite();
   }
 
-  #tellCut(member: MemberProcess): void {
-    if (this.#groups.length === 0) return;
-    const members = [...this.#members.values()].map(({ member: each, planned }) => ({
-      name: each.name,
-      peerId: each.peerId,
-      endpoints: endpointsOf(each, planned.flags),
-    }));
-    member.send(cutFor(member.name, this.#groups, members));
-  }
-
   #changed(name: string): void {
-    const state = this.#members.get(name)?.state;
-    if (state === undefined) return;
-    if (this.#states.get(name) !== state) {
-      this.#states.set(name, state);
-      const event: MemberEvent = { name, state, at: this.#parts.clock.now() };
-      for (const listener of this.#listeners) listener(event);
-    }
+    this.#members.changed(name);
     this.#planWrite();
   }
 

@@ -70,6 +70,12 @@ export class MemberProcess {
     };
   }
 
+  /** What is learnt of it later. */
+  learn(facts: Partial<FleetMember>): void {
+    this.#facts = { ...this.#facts, ...facts };
+    this.#parts.onChange();
+  }
+
   /** Starts it; resolves when it is ready. Rejects FLEET_MEMBER_FAILED when it ends first, or takes too long. */
   async start(): Promise<void> {
     if (this.#isAlive()) {
@@ -87,7 +93,7 @@ export class MemberProcess {
     try {
       const first = await Promise.race([readyLine(child), ended]);
       if (first === undefined) throw this.#failed();
-      this.#facts = this.#parts.describe(first);
+      this.#facts = { ...this.#facts, ...this.#parts.describe(first) };
       // It may have been paused or asked to stop by now.
       if (this.#state === 'starting') this.#to('running');
     } finally {

@@ -8,14 +8,12 @@ export interface MemberSurroundings {
   readonly ports: PortBook;
   /** `http://host:port` */
   readonly origin: string;
-  /** Multiaddrs with `/p2p` of indexers. */
-  readonly seeds: readonly string[];
 }
 
 /** The plan of a node, an indexer or a mirror. Rejects ADDRESS_IN_USE when no port is free. */
 export async function planMember(
   { role, name, misbehave }: NewMember & { readonly name: string },
-  { shared, ports, origin, seeds }: MemberSurroundings,
+  { shared, ports, origin }: MemberSurroundings,
 ): Promise<PlannedMember> {
   if (role === 'mirror') {
     return planMirror(shared, {
@@ -32,7 +30,6 @@ export async function planMember(
     role,
     port: await ports.any(),
     statusPort: await ports.any(),
-    seeds,
     ...(misbehave === undefined ? {} : { misbehaves: misbehave }),
   });
 }

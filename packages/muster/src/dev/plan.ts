@@ -129,15 +129,13 @@ export interface OverlayFacts {
   readonly role: 'indexer' | 'node';
   readonly port: number;
   readonly statusPort: number;
-  /** Multiaddrs with `/p2p` of indexers. */
-  readonly seeds: readonly string[];
   readonly misbehaves?: 'lie';
 }
 
 /** A node or an indexer. */
 export function planOverlayMember(shared: SharedFacts, facts: OverlayFacts): PlannedMember {
   const { folder, timeScale, members } = shared;
-  const { name, role, port, statusPort, seeds, misbehaves } = facts;
+  const { name, role, port, statusPort, misbehaves } = facts;
   const paths = fleetPaths(folder);
   return {
     name,
@@ -150,7 +148,6 @@ export function planOverlayMember(shared: SharedFacts, facts: OverlayFacts): Pla
       'node-endpoint-port': String(port),
       'listen-host': '127.0.0.1',
       'allow-loopback': 'true',
-      'indexer-addresses': seeds.join(','),
       'psk-path': paths.psk,
       'private-key-path': paths.key(name),
       'public-key-path': paths.publicKey(name),
@@ -191,8 +188,6 @@ export function planMirror(shared: SharedFacts, facts: MirrorFacts): PlannedMemb
     flags: {
       ...registryFlags(shared),
       'node-name': name,
-      'members-source': 'file',
-      'members-announce-dir': join(paths.members, 'mirrors'),
       'mirror-listen': `127.0.0.1:${facts.mirrorPort}`,
       'transfer-listen': `127.0.0.1:${facts.transferPort}`,
       'metrics-listen': `127.0.0.1:${facts.opsPort}`,
@@ -213,8 +208,15 @@ export function planMirror(shared: SharedFacts, facts: MirrorFacts): PlannedMemb
   };
 }
 
-function registryFlags(_shared: SharedFacts): Readonly<Record<string, string>> {
-  return {};
+/** Members belong to the registry: it names indexers, admits members, and lists the mirrors. */
+function registryFlags({ folder, registry, network }: SharedFacts): Readonly<Record<string, string>> {
+  return {
+    registry,
+    'registry-network': String(network),
+    'registry-network-token-file': fleetPaths(folder).networkToken,
+    'registry-heartbeat': '10s',
+    'registry-refresh': '1s',
+  };
 }
 
 /** The command line of a member, for the one program that this is. */

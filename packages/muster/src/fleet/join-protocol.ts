@@ -85,3 +85,16 @@ function bytesOf(value: unknown, length: number): Uint8Array | undefined {
   const bytes = Buffer.from(value, 'base64');
   return bytes.length === length ? Uint8Array.from(bytes) : undefined;
 }
+
+/** Whether an answer has everything that a peer needs. */
+export function isJoinAnswer(value: unknown): value is JoinAnswer {
+  if (typeof value !== 'object' || value === null) return false;
+  const { psk, registry, network, networkToken, seeds, timeScale, page } = value as Record<string, unknown>;
+  return (
+    [psk, registry, networkToken, page].every((text) => typeof text === 'string') &&
+    Array.isArray(seeds) &&
+    seeds.every((seed) => typeof seed === 'string') &&
+    typeof network === 'number' &&
+    typeof timeScale === 'number'
+  );
+}
