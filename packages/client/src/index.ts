@@ -43,7 +43,7 @@ export type {
 } from './calls/networks.ts';
 export type { Badge, LiveNode, NodeEntry, OfflineNode } from './calls/node-entry.ts';
 export type { Environment } from './environment.ts';
-export { clientErrors, isTransient, refusalOf } from './errors.ts';
+export { clientErrors, isTransient, refusalOf, refused } from './errors.ts';
 export type { ClientErrorCode, Refusal } from './errors.ts';
 export { HeartbeatLoop } from './heartbeat-loop.ts';
 export type { HeartbeatLoopOptions } from './heartbeat-loop.ts';

@@ -47,4 +47,6 @@ export type { TransferErrorCode } from './service/original-errors.ts';
 export type { TransferNote, TransferNoteCode } from './service/original-notes.ts';
 export { checkStore } from './service/store-check.ts';
 export type { CheckedContents, ReadStoreOptions, StoreCheckReport } from './service/store-check.ts';
+export { LocalConnection, LocalRegistry } from './service/local-registry.ts';
+export type { LocalRegistryOptions } from './service/local-registry.ts';
 export { isVisible } from './wire/index.ts';
