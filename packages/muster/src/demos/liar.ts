@@ -39,6 +39,8 @@ export function liar(ports: LiarPorts): Script {
     const trial = new Trial(story, ports, { peerId, honest, honestIndexers });
     await story.until(withinMs, () => trial.look());
     story.figure('outAfterMs', story.now() - joinedAt);
+    // A machine that is too busy for a moment makes heartbeats fail; that is no blame, and mends itself.
+    await story.until(SETTLE_MS, () => trial.isWhole(before));
     story.figure('honestPools', honest.length);
     story.figure('highestScore', trial.highest ?? 'none');
     story.figure('lowestScore', trial.lowest ?? 'none');
@@ -98,6 +100,7 @@ class Trial {
   readonly #accused: Accused;
   readonly #out = new Set<string>();
   readonly #told = new Map<string, string>();
+  #teller: string | undefined;
 
   constructor(story: Story, { watch }: LiarPorts, accused: Accused) {
     this.#story = story;
@@ -121,6 +124,15 @@ class Trial {
     return isOut ? true : undefined;
   }
 
+  /** True when every honest pool has the honest indexers that it had before. */
+  async isWhole(before: ReadonlyMap<string, readonly string[]>): Promise<true | undefined> {
+    await this.look();
+    const isWhole = this.pools.every(({ member, entries }) =>
+      (before.get(member) ?? []).every((wanted) => entries.some(({ peerId }) => peerId === wanted)),
+    );
+    return isWhole ? true : undefined;
+  }
+
   #tellOut(member: string, evidence: string): void {
     this.hadIt.add(member);
     if (this.#out.has(member)) return;
@@ -128,12 +140,13 @@ class Trial {
     this.#story.step(`${member} puts it out: ${evidence}.`);
   }
 
-  /** The story is told by one peer at a time, the first that still has it; figures are of all. */
+  /** The story is told by one peer at a time, as long as that has it; figures are of all. */
   async #tellScores(): Promise<void> {
     const { honest, peerId } = this.#accused;
     const holders = this.pools.filter(({ entries }) => entries.some((entry) => entry.peerId === peerId));
     for (const { entries } of holders) this.#note(entries.find((entry) => entry.peerId === peerId)?.score);
-    const teller = honest.find(({ name }) => name === holders.at(-1)?.member);
+    if (!holders.some(({ member }) => member === this.#teller)) this.#teller = holders.at(-1)?.member;
+    const teller = honest.find(({ name }) => name === this.#teller);
     if (teller === undefined) return;
     const sight = await this.#watch.score(teller, peerId);
     if (sight?.score === undefined) return;
