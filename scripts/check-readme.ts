@@ -19,7 +19,7 @@ import { executePage } from './readme/execute.ts';
 const README = 'README.md';
 
 /** The pages whose blocks are executed; README.md installs what the others use. */
-const PAGES = [README, ...globSync('docs/tutorials/*.md', { cwd: root }).sort(), 'docs/OPERATIONS.md'];
+const PAGES = [README, ...globSync('docs/tutorials/[a-z]*.md', { cwd: root }).sort(), 'docs/OPERATIONS.md'];
 
 /** The search path without the programs that npm put there: a newcomer's shell does not have them. */
 const PLAIN_PATH = (process.env['PATH'] ?? '')
