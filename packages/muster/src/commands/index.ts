@@ -10,6 +10,8 @@ import { status as mirrorStatus } from './mirror-status.ts';
 import { demo } from './node-demo.ts';
 import { run } from './node-run.ts';
 import { serve as serveOrigin } from './origin-serve.ts';
+import { create as createNetwork } from './networks-create.ts';
+import { list as listNetworks } from './networks-list.ts';
 import { deregister } from './nodes-deregister.ts';
 import { get } from './nodes-get.ts';
 import { list } from './nodes-list.ts';
@@ -36,6 +38,11 @@ export const groups: readonly CommandGroup[] = [
     name: 'nodes',
     summary: 'Register nodes with a registry, and find them.',
     commands: [register, get, list, resolve, watch, deregister],
+  },
+  {
+    name: 'networks',
+    summary: 'Create networks of nodes in a registry, and list them.',
+    commands: [createNetwork, listNetworks],
   },
   {
     name: 'keys',
