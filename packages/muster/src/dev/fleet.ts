@@ -152,7 +152,7 @@ export class Fleet implements FleetControl {
       planned.role === 'registry' || planned.role === 'origin';
     await Promise.all(members.filter((member) => !isLast(member)).map((member) => member.stop()));
     await Promise.all(members.filter(isLast).map((member) => member.stop()));
-    await Promise.all(members.map((member) => member.closeLog()));
+    for (const member of members) member.closeLog();
     await this.#writing;
   }
 
@@ -366,7 +366,7 @@ export class Fleet implements FleetControl {
     const member = this.#members.find(name);
     await member.stop();
     this.#members.delete(name);
-    await member.closeLog();
+    member.closeLog();
     this.#planWrite();
   }
 

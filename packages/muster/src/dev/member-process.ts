@@ -131,8 +131,8 @@ export class MemberProcess {
   }
 
   /** After its end. */
-  async closeLog(): Promise<void> {
-    await this.#parts.log.close();
+  closeLog(): void {
+    this.#parts.log.close();
   }
 
   #spawn(): ChildProcess {
