@@ -4,6 +4,7 @@
  * - `sh run`: runs to its end and succeeds; `sh run exit <code>`: ends with that code;
  * - `sh start <text>`: keeps running; it is ready when it prints `<text>`, stays while the blocks after it run, and ends
  *   cleanly on SIGTERM;
+ * - `sh stop <text>`: the one that was started with this text is ended, as Ctrl-C does it; what it shows is for a person;
  * - `sh shown <reason>`: is not executed, for the reason given;
  * - `<language> file <name>`: is written to a file of that name, in the folder where the blocks run;
  * - `text output`: lines that the block before it prints, in this order; `…` stands for anything, within a line or for lines.
@@ -13,7 +14,7 @@
 
 /** One block. */
 export interface Block {
-  readonly mode: 'run' | 'start' | 'shown' | 'file' | 'output';
+  readonly mode: 'run' | 'start' | 'stop' | 'shown' | 'file' | 'output';
   /** The text to wait for, the reason, or the name of the file. */
   readonly argument: string;
   /** With which a `run` ends. */
@@ -56,12 +57,13 @@ function blockOf(info: string, text: string, line: number): Block | undefined {
   const argument = rest.join(' ');
   const block = { argument, exitCode: 0, text, line };
   if (/^(sh|bash|shell|console)$/.test(language)) {
-    if ((mode === 'start' || mode === 'shown') && argument !== '') return { ...block, mode };
+    if ((mode === 'start' || mode === 'stop' || mode === 'shown') && argument !== '')
+      return { ...block, mode };
     const [, code = '0'] = /^exit (\d+)$/.exec(argument) ?? [];
     if (mode === 'run' && (argument === '' || code !== '0'))
       return { ...block, mode, argument: '', exitCode: Number(code) };
     throw new Error(
-      `line ${line}: say \`sh run\`, \`sh run exit <code>\`, \`sh start <text when ready>\` or \`sh shown <reason>\``,
+      `line ${line}: say \`sh run\`, \`sh run exit <code>\`, \`sh start <text when ready>\`, \`sh stop <text>\` or \`sh shown <reason>\``,
     );
   }
   if (mode === 'file') {

@@ -68,6 +68,13 @@ async function executeBlock(
       );
       return started;
     }
+    case 'stop': {
+      const index = running.findLastIndex((each) => each.block.argument === block.argument);
+      const [stopped] = index === -1 ? [] : running.splice(index, 1);
+      if (stopped === undefined) throw new Error(`nothing that was started with "${block.argument}" runs`);
+      await stop(stopped);
+      return stopped;
+    }
     case 'output':
       await waitForOutput(block, last);
       return last;

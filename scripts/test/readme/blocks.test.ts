@@ -19,6 +19,9 @@ test('blocks with how they are executed; others are left alone', () => {
     'inner',
     '```',
     '````',
+    '```sh stop ready to serve',
+    '# Ctrl-C',
+    '```',
     '```sh shown needs a second machine',
     'ssh other',
     '```',
@@ -36,10 +39,11 @@ test('blocks with how they are executed; others are left alone', () => {
   expect(blocksOf(markdown)).toEqual([
     { mode: 'run', argument: '', exitCode: 0, text: 'npm ci\nnpm test', line: 2 },
     { mode: 'start', argument: 'ready to serve', exitCode: 0, text: 'npm start', line: 9 },
-    { mode: 'shown', argument: 'needs a second machine', exitCode: 0, text: 'ssh other', line: 17 },
-    { mode: 'run', argument: '', exitCode: 10, text: 'muster doctor', line: 20 },
-    { mode: 'output', argument: '', exitCode: 0, text: 'ok  …', line: 23 },
-    { mode: 'file', argument: 'registry.yaml', exitCode: 0, text: 'data: x\n  deep: 1', line: 26 },
+    { mode: 'stop', argument: 'ready to serve', exitCode: 0, text: '# Ctrl-C', line: 17 },
+    { mode: 'shown', argument: 'needs a second machine', exitCode: 0, text: 'ssh other', line: 20 },
+    { mode: 'run', argument: '', exitCode: 10, text: 'muster doctor', line: 23 },
+    { mode: 'output', argument: '', exitCode: 0, text: 'ok  …', line: 26 },
+    { mode: 'file', argument: 'registry.yaml', exitCode: 0, text: 'data: x\n  deep: 1', line: 29 },
   ]);
 });
 
