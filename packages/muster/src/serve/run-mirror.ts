@@ -23,6 +23,7 @@ import { type MirrorAnnouncement, mirrorBanner, mirrorReadyEvent } from './mirro
 import { mirrorConfigOf, type MirrorSettings } from './mirror-config.ts';
 import { MirrorMembership } from './mirror-membership.ts';
 import { mirrorStartError } from './mirror-start-error.ts';
+import { registryLeases } from './registry-leases.ts';
 import { type MemberList, registryMemberList } from './registry-member-list.ts';
 
 /** The agent ends within 10 s (coordination spec 20.4); the rest is for a busy machine. */
@@ -102,7 +103,9 @@ export async function startAgent({ loaded, config, logger, environment }: StartP
   const { node } = config;
   let memberList: MemberList | undefined;
   let membership: MirrorMembership | undefined;
+  let leases: ReturnType<typeof leasesOf>;
   const release = async (): Promise<void> => {
+    await leases?.[Symbol.asyncDispose]();
     await memberList?.[Symbol.asyncDispose]();
     await membership?.stop();
   };
@@ -131,6 +134,7 @@ export async function startAgent({ loaded, config, logger, environment }: StartP
     if (node.membersSource === 'registry' && ownList === undefined)
       memberList = registryMemberList(registryPlaceOf(node));
     const list = ownList ?? memberList?.list;
+    leases = leasesOf(membership, loaded, logger);
     const agent = new coordination.CoordinationAgent({
       ...shared,
       config: membership.config,
@@ -143,6 +147,7 @@ export async function startAgent({ loaded, config, logger, environment }: StartP
         kubeApi: async () =>
           new coordination.KubeHttp(await coordination.serviceAccountEndpoint(environment)),
       },
+      ...(leases === undefined ? {} : { leases }),
       ...(transferToken === undefined ? {} : { transferToken }),
       version: packageVersion(),
       logger,
@@ -161,6 +166,22 @@ export async function startAgent({ loaded, config, logger, environment }: StartP
     await release();
     throw mirrorStartError(error, node);
   }
+}
+
+/** Leases of the registry that it belongs to; undefined without one. */
+function leasesOf(
+  { client }: MirrorMembership,
+  { values }: Config<MirrorSettings>,
+  logger: Logger,
+): ReturnType<typeof registryLeases> | undefined {
+  if (client === undefined) return undefined;
+  return registryLeases({
+    client,
+    clock: systemClock,
+    timers: systemTimers,
+    logger: logger.child({ subsystem: 'leases' }),
+    prefix: `${values.registryNetwork}:`,
+  });
 }
 
 function registryPlaceOf(node: CoordinationConfig['node']): {
