@@ -18,6 +18,7 @@ export async function pullAtOnce(
   puller: Puller,
   places: readonly MirrorPlace[],
   image: OriginImage,
+  onDone: (mirror: string) => void = () => {},
 ): Promise<PullRound> {
   const results: PullResult[] = [];
   const failures: string[] = [];
@@ -25,6 +26,7 @@ export async function pullAtOnce(
     places.map(async (place) => {
       try {
         results.push(await puller.pull(place, image));
+        onDone(place.name);
       } catch (error) {
         failures.push(`${place.name}: ${errorCode(error) ?? ''} ${(error as Error).message}`);
       }

@@ -105,6 +105,12 @@ export class Story {
     }
   }
 
+  /** Lets time pass. */
+  async pause(ms: number): Promise<void> {
+    await this.#parts.timers.sleep(ms, this.signal).catch(() => {});
+    this.signal.throwIfAborted();
+  }
+
   /** Puts everything right. Returns what could not be. */
   async putRight(): Promise<readonly string[]> {
     const failed: string[] = [];

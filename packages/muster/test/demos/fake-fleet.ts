@@ -253,7 +253,10 @@ export class FakeFleet
   async pull({ name }: MirrorPlace, image: OriginImage): ReturnType<Puller['pull']> {
     if (this.#faults.mirrorFails === true && name === 'mirror-2') throw new Error('no mirror answers');
     const bytes = { cache: 0, peer: 0, origin: 0, unknown: 0 };
-    for (const { digest, bytes: size } of image.objects) bytes[this.#get(name, digest, size)] += size;
+    for (const { digest, bytes: size } of image.objects) {
+      while (this.#mustWait(name, digest)) await this.clock.sleep(100);
+      bytes[this.#get(name, digest, size)] += size;
+    }
     return { mirror: name, ms: 100, bytes };
   }
 
@@ -273,6 +276,15 @@ export class FakeFleet
     const mostAtOnce = readsTwiceAtOnce === true ? 2 : 1;
     this.#reads.set(digest, { reads: reads + 1, bytes: bytes + size, mostAtOnce });
     return 'origin';
+  }
+
+  /** Both halves reach the registry, and it says that the other half has it. */
+  #mustWait(mirror: string, digest: string): boolean {
+    if (this.#groups.length === 0 || this.#groups.flat().includes('registry')) return false;
+    if (this.#faults.everyMirrorReads === true) return false;
+    const group = this.#groups.find((each) => each.includes(mirror)) ?? [];
+    const holders = [...(this.#holders.get(digest) ?? [])];
+    return holders.length > 0 && !holders.some((holder) => group.includes(holder));
   }
 
   get #registryLives(): boolean {
