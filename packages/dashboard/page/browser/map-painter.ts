@@ -8,7 +8,11 @@ import { colour } from './theme.ts';
 export const DETAILED_PEERS = 300;
 /** Pixels of a unit of the map, so that three peers do not fill the screen. */
 const MAX_SCALE = 44;
-const LABEL_SCALE = 26;
+const LABEL_SCALE = 24;
+const MAX_CAPTIONS = 60;
+const CAPTION_FONT = '11px system-ui, sans-serif';
+/** Pixels: below, forms cannot be told apart, so that what is not well is drawn larger and filled. */
+const TINY = 5;
 
 export interface View {
   /** Pixels per unit. */
@@ -72,11 +76,13 @@ export class MapPainter {
   fit(): void {
     const { x, y, width, height } = this.#layout.bounds();
     const [pixelsX, pixelsY] = [this.#base.width / this.#ratio, this.#base.height / this.#ratio];
-    const scale = Math.min(
+    // Never nothing: a map that is not shown yet has no size.
+    const room = Math.min(
       MAX_SCALE,
       (pixelsX - 24) / Math.max(width, 1),
       (pixelsY - 44) / Math.max(height, 1),
     );
+    const scale = Math.max(0.05, room);
     this.#view = {
       scale,
       x: pixelsX / 2 - (x + width / 2) * scale,
@@ -131,16 +137,16 @@ export class MapPainter {
     this.#paintIslands(context);
     if (isDetailed) this.#paintLinks(context, this.#layout.places(), 'line');
     for (const place of this.#layout.places()) this.#stamp(context, place);
-    if (isDetailed && this.#view.scale >= LABEL_SCALE) this.#paintNames(context);
-    else this.#paintIslandNames(context);
+    if (this.#showsNames) this.#paintNames(context);
   }
 
-  /** Draws links and a ring for the peer that is pointed at and the one that is chosen. */
+  /** Draws names of groups, and links and a ring for the peer that is pointed at and the one that is chosen. */
   paintOver(hovered: string | undefined, chosen: string | undefined): void {
     const context = this.#over.getContext('2d');
     if (context === null) return;
     context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     context.clearRect(0, 0, this.#over.width, this.#over.height);
+    if (!this.#showsNames) this.#paintIslandNames(context);
     for (const id of new Set([chosen, hovered])) {
       const place = id === undefined ? undefined : this.#layout.place(id);
       if (place === undefined) continue;
@@ -151,8 +157,14 @@ export class MapPainter {
       context.beginPath();
       context.arc(x, y, this.#size(place) * 0.75 + 3, 0, Math.PI * 2);
       context.stroke();
-      this.#caption(context, shown(place.peer.name, 40), x, y - this.#size(place) * 0.75 - 10);
+      if (!this.#showsNames)
+        this.#caption(context, shown(place.peer.name, 40), x, y - this.#size(place) * 0.75 - 10);
     }
+  }
+
+  /** Whether each peer has its name below it. */
+  get #showsNames(): boolean {
+    return this.#layout.size <= DETAILED_PEERS && this.#view.scale >= LABEL_SCALE;
   }
 
   #colour(name: ColourName): string {
@@ -252,12 +264,21 @@ export class MapPainter {
     }
   }
 
+  /** Names of groups, the largest first; one that would cover another is left out until there is room. */
   #paintIslandNames(context: CanvasRenderingContext2D): void {
-    for (const island of this.#layout.islands) {
+    const taken: { readonly x: number; readonly y: number; readonly half: number }[] = [];
+    context.font = CAPTION_FONT;
+    for (const island of [...this.#layout.islands].sort((a, b) => b.size - a.size)) {
       const name = this.islandName(island.id);
+      const text = `${shown(name, 20)} · ${island.size.toLocaleString('en-GB')}`;
       const x = this.#view.x + island.x * this.#view.scale;
       const y = this.#view.y + (island.y + island.radius) * this.#view.scale + 7;
-      this.#caption(context, `${shown(name, 20)} · ${island.size.toLocaleString('en-GB')}`, x, y);
+      const half = context.measureText(text).width / 2 + 3;
+      if (taken.some((other) => Math.abs(other.y - y) < 15 && Math.abs(other.x - x) < other.half + half))
+        continue;
+      taken.push({ x, y, half });
+      this.#caption(context, text, x, y);
+      if (taken.length >= MAX_CAPTIONS) return;
     }
   }
 
@@ -270,7 +291,7 @@ export class MapPainter {
   }
 
   #caption(context: CanvasRenderingContext2D, text: string, x: number, y: number): void {
-    context.font = '11px system-ui, sans-serif';
+    context.font = CAPTION_FONT;
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     context.lineJoin = 'round';
@@ -299,8 +320,12 @@ export function drawMarker(
   context: CanvasRenderingContext2D,
   { role, state, x, y, size, colour }: Marker,
 ): void {
-  const radius = size / 2;
   context.fillStyle = colour;
+  if (size < TINY) {
+    context.fill(markerPath('node', x, y, (size / 2) * (state === 'online' ? 0.95 : 1.25)));
+    return;
+  }
+  const radius = size / 2;
   context.strokeStyle = colour;
   context.lineWidth = Math.min(2, Math.max(0.8, size / 7));
   if (state === 'gone') {

@@ -61,6 +61,12 @@ function two(large: number, largeUnit: string, small: number, smallUnit: string)
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
+/** How old something is, in whole seconds: `8 s`, `3 min 20 s`. */
+export function age(ms: number): string {
+  const whole = Math.floor(Math.max(0, ms) / 1000) * 1000;
+  return whole < 10_000 ? `${whole / 1000} s` : duration(whole);
+}
+
 /** `4 s ago`. Whole units only, so that it does not flicker; what lies ahead by a clock that differs is `just now`. */
 export function ago(at: number | undefined, now: number): string {
   if (at === undefined || !Number.isFinite(at)) return 'never';

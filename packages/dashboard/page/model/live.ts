@@ -1,5 +1,6 @@
 import { applyDelta, type FleetState, stateOf } from '../../src/protocol/apply-delta.ts';
 import type { FleetDelta, FleetSnapshot, PeerView } from '../../src/protocol/fleet-view.ts';
+import { STATES } from './route.ts';
 
 /** The version of the protocol that this page reads. */
 export const PROTOCOL = 1;
@@ -129,11 +130,16 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** Enough of a peer to be shown; what is less is left out. */
 function isPeer(value: unknown): value is PeerView {
   if (!isObject(value)) return false;
-  const isList = (name: string): boolean => Array.isArray(value[name]);
+  const isListOf = (name: string, type: 'string' | 'number'): boolean => {
+    const list = value[name];
+    return Array.isArray(list) && list.every((each) => typeof each === type);
+  };
   return (
     typeof value['id'] === 'string' &&
     typeof value['name'] === 'string' &&
-    typeof value['state'] === 'string' &&
-    ['roles', 'tags', 'networks', 'sources', 'links'].every(isList)
+    STATES.some((state) => state === value['state']) &&
+    ['undefined', 'number'].includes(typeof value['lastSeenAt']) &&
+    ['roles', 'tags', 'sources', 'links'].every((name) => isListOf(name, 'string')) &&
+    isListOf('networks', 'number')
   );
 }

@@ -69,6 +69,7 @@ export class MapLayout {
   readonly #peers = new Map<string, PeerView>();
   readonly #aspect: number;
   #version = 0;
+  #isNewGroup = false;
 
   /** `aspect` is the width of the map by its height. */
   constructor(aspect = 1.5) {
@@ -151,7 +152,10 @@ export class MapLayout {
       return;
     homeless.push(...this.#leave(peer.id));
     let island = this.#islands.get(wanted.id);
-    if (island === undefined) this.#islands.set(wanted.id, (island = new MutableIsland(wanted.id)));
+    if (island === undefined) {
+      this.#islands.set(wanted.id, (island = new MutableIsland(wanted.id)));
+      this.#isNewGroup = true;
+    }
     if (wanted.isCentre && island.centre === undefined) {
       island.centre = peer.id;
       this.#slots.set(peer.id, { island, index: -1 });
@@ -207,7 +211,7 @@ export class MapLayout {
   }
 
   #resize(): boolean {
-    let hasChanged = this.#lastPacked !== this.#islands.size;
+    let hasChanged = this.#isNewGroup;
     for (const island of this.#islands.values()) {
       const capacity = capacityFor(island.slots.length, island.capacity);
       if (capacity === island.capacity && island.radius === radiusOf(capacity)) continue;
@@ -216,12 +220,10 @@ export class MapLayout {
       hasChanged = true;
     }
     if (!hasChanged) return false;
-    this.#lastPacked = this.#islands.size;
+    this.#isNewGroup = false;
     packIslands([...this.#islands.values()], this.#aspect);
     return true;
   }
-
-  #lastPacked = 0;
 }
 
 /** Room for `needed` slots: never less than there is, unless a third would do. */
@@ -260,7 +262,10 @@ function slotPosition(index: number, capacity: number): readonly [number, number
   return [Math.cos(angle) * distance, Math.sin(angle) * distance];
 }
 
-/** The registry in the middle, then the largest first, each as near to the middle as it fits on a spiral as wide as the map. */
+/** Beyond this many groups, finding the best place for each would take longer than anyone waits. */
+const MAX_FITTED = 150;
+
+/** The registry in the middle, then the largest first, each as near to the middle as it fits. */
 function packIslands(islands: readonly MutableIsland[], aspect: number): void {
   const order = [...islands].sort(
     (a, b) =>
@@ -268,18 +273,27 @@ function packIslands(islands: readonly MutableIsland[], aspect: number): void {
       b.radius - a.radius ||
       (a.id < b.id ? -1 : 1),
   );
+  if (order.length > MAX_FITTED) {
+    const spacing = (2 * Math.max(...order.map(({ radius }) => radius)) + GAP) / 1.6;
+    order.forEach((island, turn) => standOn(island, turn, spacing, aspect));
+    return;
+  }
   const placed: MutableIsland[] = [];
   for (const island of order) {
-    const step = Math.max(0.5, island.radius / 6);
     for (let turn = 0; ; turn++) {
-      const angle = turn * 0.35;
-      const distance = (turn * step) / 8;
-      island.x = Math.cos(angle) * distance * aspect;
-      island.y = Math.sin(angle) * distance;
+      standOn(island, turn, island.radius / 4, aspect);
       if (placed.every((other) => isApart(island, other))) break;
     }
     placed.push(island);
   }
+}
+
+/** Candidates lie evenly, ever further out, in an ellipse of the form of the map. */
+function standOn(island: MutableIsland, turn: number, spacing: number, aspect: number): void {
+  const angle = turn * GOLDEN_ANGLE;
+  const distance = spacing * Math.sqrt(turn);
+  island.x = Math.cos(angle) * distance * Math.sqrt(aspect);
+  island.y = (Math.sin(angle) * distance) / Math.sqrt(aspect);
 }
 
 function isApart(a: MutableIsland, b: MutableIsland): boolean {

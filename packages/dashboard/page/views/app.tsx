@@ -4,7 +4,7 @@ import type { Connection } from '../browser/connection.ts';
 import { type Store, useNow, useStore } from '../browser/store.ts';
 import { chooseTheme, type ThemeChoice, themeChoice } from '../browser/theme.ts';
 import { announce, SILENT } from '../model/announcer.ts';
-import { absolute, duration } from '../model/format.ts';
+import { absolute, age } from '../model/format.ts';
 import { type LinkState, PROTOCOL } from '../model/live.ts';
 import { EVERY_PEER, formatRoute, type View } from '../model/route.ts';
 import { PageContext, usePage, useRoute } from './context.tsx';
@@ -181,7 +181,7 @@ function Waiting({
     <span>
       {isEmpty || shownAt === undefined
         ? ''
-        : `What is shown is from ${absolute(shownAt)}, ${duration(Math.floor((now - link.since) / 1000) * 1000)} old. `}
+        : `What is shown is from ${absolute(shownAt)}, ${age(now - link.since)} old. `}
       Attempt {link.attempt + 1} in {Math.max(0, Math.ceil((link.retryAt - now) / 1000))} s.
     </span>
   );

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { DurabilityView, SourceView } from '../../src/protocol/fleet-view.ts';
 import { useNow, useStore } from '../browser/store.ts';
-import { absolute, ago, bytes, count, duration, plural } from '../model/format.ts';
+import { absolute, age, ago, bytes, count, plural } from '../model/format.ts';
 import { usePage } from './context.tsx';
 import { Foreign, Nothing, Section } from './parts.tsx';
 
@@ -141,7 +141,7 @@ function Sources({
             </td>
             <td class={source.state === 'failed' ? 'bad' : ''}>
               <span aria-hidden="true">{SOURCE_MARKS[source.state] ?? '?'}</span> {source.state} for{' '}
-              {duration(Math.max(0, Math.floor((now - source.since) / 1000) * 1000))}
+              {age(now - source.since)}
               {source.error === undefined ? null : (
                 <>
                   : <Foreign text={source.error} />

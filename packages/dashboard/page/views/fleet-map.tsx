@@ -29,7 +29,7 @@ export function FleetMap(): JSX.Element {
   useEffect(() => controller.current?.choose(route.peer), [route.peer]);
   const choose = (id: string | undefined): void => go({ ...route, peer: id });
   return (
-    <Section title="Map" class="map" note={<Legend />}>
+    <Section title="Map" class="map" note={<MapNote />}>
       <div class="map-area">
         <canvas ref={base} class="map-canvas" aria-hidden="true" />
         <canvas
@@ -65,14 +65,21 @@ export function FleetMap(): JSX.Element {
           Plus and minus zoom, arrow keys move, zero shows everything. The list of peers holds the same peers.
         </p>
       </div>
+      <Legend />
       <GroupsInWords route={route} />
     </Section>
   );
 }
 
+function MapNote(): JSX.Element {
+  const { store } = usePage();
+  useStore(store, ({ layout }) => layout.version);
+  return <>{plural(store.layout.islands.length, 'group')}</>;
+}
+
 function Legend(): JSX.Element {
   return (
-    <span class="legend">
+    <p class="legend">
       {ROLES.map((role) => (
         <span key={role}>
           <RoleMark role={role} /> {role}
@@ -82,7 +89,7 @@ function Legend(): JSX.Element {
       {STATES.map((state) => (
         <State key={state} state={state} />
       ))}
-    </span>
+    </p>
   );
 }
 

@@ -269,6 +269,8 @@ interface RowProps {
 }
 
 function Row({ peer, index, isEntry, isChosen, now, onChoose }: RowProps): JSX.Element {
+  // The role has a column of its own.
+  const tags = peer.tags.filter((tag) => !(ROLES as readonly string[]).includes(tag));
   return (
     <div
       class="grid-row"
@@ -300,12 +302,12 @@ function Row({ peer, index, isEntry, isChosen, now, onChoose }: RowProps): JSX.E
         {peer.networks.slice(0, 8).join(', ') || <span class="muted">–</span>}
       </span>
       <span role="gridcell" class="cell cell-tags">
-        {peer.tags.slice(0, MAX_TAGS).map((tag) => (
+        {tags.slice(0, MAX_TAGS).map((tag) => (
           <span key={tag} class="tag">
             <Foreign text={tag} limit={32} />
           </span>
         ))}
-        {peer.tags.length > MAX_TAGS ? <span class="muted">+{peer.tags.length - MAX_TAGS}</span> : null}
+        {tags.length > MAX_TAGS ? <span class="muted">+{tags.length - MAX_TAGS}</span> : null}
       </span>
     </div>
   );

@@ -116,20 +116,21 @@ function optionsOf({
   return {
     width: Math.max(100, width),
     height,
-    padding: [8, 12, 0, 0],
+    padding: [8, 30, 0, 0],
     legend: { show: false },
     cursor: { show: true, drag: { x: false, y: false }, points: { size: 5 } },
     scales: {
       y: { range: (_, least, most) => (range === undefined ? niceRange(least, most) : [...range]) },
     },
     axes: [
-      { stroke: muted, grid, ticks: grid, font, values: '{HH}:{mm}:{ss}', space: 70 },
+      { stroke: muted, grid, ticks: grid, font, values: '{HH}:{mm}:{ss}', space: 70, size: 32 },
       {
         stroke: muted,
         grid,
         ticks: grid,
         font,
-        size: 68,
+        size: 82,
+        ...(isSize(unit) ? { incrs: SIZE_STEPS } : {}),
         values: (_, ticks) => ticks.map((tick) => figure(tick, unit)),
       },
     ],
@@ -146,6 +147,15 @@ function optionsOf({
     ],
   };
 }
+
+function isSize(unit: string): boolean {
+  return unit === 'bytes' || unit === 'bytes/s' || unit === 'B' || unit === 'B/s';
+}
+
+/** Steps of an axis of sizes: round numbers of bytes, KiB, MiB and so on. */
+const SIZE_STEPS = [0, 10, 20, 30, 40].flatMap((power) =>
+  [1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * 2 ** power),
+);
 
 function niceRange(least: number | null, most: number | null): [number, number] {
   const [low, high] = [Math.min(0, least ?? 0), Math.max(0, most ?? 0)];

@@ -104,7 +104,6 @@ function Group({ group }: { readonly group: DigestGroup }): JSX.Element {
         class="pull-head"
         href={formatRoute({ ...route, item: isOpen ? undefined : group.digest })}
         aria-expanded={isOpen}
-        role="button"
       >
         <span class="pull-name">
           <span aria-hidden="true">{isOpen ? '▾' : '▸'}</span>{' '}

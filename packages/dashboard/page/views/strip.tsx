@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { PeerRole } from '../../src/protocol/fleet-view.ts';
 import { useNow, useStore } from '../browser/store.ts';
-import { ago, bytes, count, duration, plural, share } from '../model/format.ts';
+import { age, ago, bytes, count, plural, share } from '../model/format.ts';
 import type { StateCounts } from '../model/peer-index.ts';
 import { totalsOf } from '../model/pulls.ts';
 import { EVERY_PEER, formatRoute, type Route } from '../model/route.ts';
@@ -106,7 +106,7 @@ function Durability(): JSX.Element {
     <Figure
       href={to('durability')}
       title="Durable"
-      value={durability.mode === 'memory' ? 'no' : lag <= 0 ? 'all' : `${count(lag)} to sync`}
+      value={durability.mode === 'memory' ? 'no' : lag <= 0 ? 'yes' : `${count(lag)} behind`}
       note={`${durability.mode.slice(0, 20)}; last sync ${ago(durability.lastSyncAt, now)}`}
       isBad={durability.mode === 'memory'}
     />
@@ -125,12 +125,13 @@ function Sources(): JSX.Element {
       href={to('durability')}
       title="Sources"
       value={`${count(list.length - failed.length)} / ${count(list.length)}`}
-      note={
-        failed.length === 0
-          ? 'all answer'
-          : `${count(failed.length)} silent for ${duration(Math.max(0, now - oldest))}`
-      }
+      note={sourcesNote(list.length, failed.length, now - oldest)}
       isBad={failed.length > 0}
     />
   );
+}
+
+function sourcesNote(all: number, failed: number, silentMs: number): string {
+  if (all === 0) return 'none is asked';
+  return failed === 0 ? 'all answer' : `${count(failed)} silent for ${age(silentMs)}`;
 }
