@@ -8,9 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publishedPackages, root, type WorkspacePackage } from './packages.ts';
 import { install, run, useFromJavaScript, useFromTypeScript } from './publish/consumer.ts';
-import { BUDGETS_KIB, pack, type Tarball } from './publish/tarball.ts';
-
-const tarballFolder = join(root, 'build/packages');
+import { BUDGETS_KIB, pack, type Tarball, TARBALL_FOLDER as tarballFolder } from './publish/tarball.ts';
 
 /** A package and all of ours that it needs. */
 function closureOf(

@@ -2,7 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { entryPoints, type Manifest, publishedManifest, type WorkspacePackage } from '../packages.ts';
+import { entryPoints, type Manifest, publishedManifest, root, type WorkspacePackage } from '../packages.ts';
+
+/** Where the tarballs are. */
+export const TARBALL_FOLDER = join(root, 'build/packages');
 
 const LICENCE = 'Apache-2.0';
 /** Of every published manifest; what a registry shows, and what installing and bundling go by. */
