@@ -20,23 +20,21 @@ test.each(units)('%s starts a command that exists', (unit) => {
   expect(declared).toContain(`| \`muster ${noun} ${verb}\` |`);
 });
 
-test.skipIf(spawnSync('systemd-analyze', ['--version']).status !== 0)(
-  'systemd takes the units as they are',
-  () => {
-    const place = mkdtempSync(join(tmpdir(), 'muster-units-'));
-    try {
-      // The program is not installed here; everything else is as it is written.
-      for (const unit of units)
-        writeFileSync(
-          join(place, unit),
-          readFileSync(join(folder, unit), 'utf8').replace(PROGRAM, process.execPath),
-        );
-      const paths = units.map((unit) => join(place, unit));
-      const { status, stderr } = spawnSync('systemd-analyze', ['verify', ...paths], { encoding: 'utf8' });
-      expect(stderr).not.toContain(place);
-      expect(status).toBe(0);
-    } finally {
-      rmSync(place, { recursive: true, force: true });
-    }
-  },
-);
+test('systemd takes the units as they are, where it is installed', () => {
+  if (spawnSync('systemd-analyze', ['--version']).status !== 0) return;
+  const place = mkdtempSync(join(tmpdir(), 'muster-units-'));
+  try {
+    // The program is not installed here; everything else is as it is written.
+    for (const unit of units)
+      writeFileSync(
+        join(place, unit),
+        readFileSync(join(folder, unit), 'utf8').replace(PROGRAM, process.execPath),
+      );
+    const paths = units.map((unit) => join(place, unit));
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', ...paths], { encoding: 'utf8' });
+    expect(stderr).not.toContain(place);
+    expect(status).toBe(0);
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+});
