@@ -61,6 +61,7 @@ class RegistryLeases implements Leases, AsyncDisposable {
   readonly #options: RegistryLeasesOptions;
   readonly #contact: Contact;
   readonly #held = new Set<HeldLease>();
+  readonly #releasing = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(options: RegistryLeasesOptions) {
@@ -82,7 +83,7 @@ class RegistryLeases implements Leases, AsyncDisposable {
     const { notwithstanding, signal } = limit;
     const asking = client.acquireLease(`${this.#options.prefix}${resource}`, {
       ttlMs: this.#options.ttlMs ?? LEASE_TTL_MS,
-      timeoutMs: Math.max(1, Math.min(limit.timeoutMs, ANSWER_MS)),
+      timeoutMs: answerMs(limit.timeoutMs),
       ...(notwithstanding === undefined ? {} : { notwithstanding }),
     });
     const answering = asking.then(
@@ -102,7 +103,13 @@ class RegistryLeases implements Leases, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([...this.#held].map(async (lease) => lease.release()));
+    for (const lease of this.#held) void lease.release();
+    await Promise.all(this.#releasing);
+  }
+
+  #track(releasing: Promise<void>): void {
+    const tracked: Promise<void> = releasing.finally(() => this.#releasing.delete(tracked));
+    this.#releasing.add(tracked);
   }
 
   #answer(resource: string, reply: LeaseReply, asked: Moment): LeaseAnswer {
@@ -116,6 +123,8 @@ class RegistryLeases implements Leases, AsyncDisposable {
         ttlMs: reply.ttlMs,
         asked,
         onEnd: () => this.#held.delete(lease),
+        onRelease: (releasing) => this.#track(releasing),
+        isClosing: () => this.#isClosed,
       });
       this.#held.add(lease);
       return { kind: 'granted', lease };
@@ -183,6 +192,9 @@ interface HeldLeaseParts {
   readonly ttlMs: number;
   readonly asked: Moment;
   readonly onEnd: () => void;
+  readonly onRelease: (releasing: Promise<void>) => void;
+  /** Then nothing is tried again. */
+  readonly isClosing: () => boolean;
 }
 
 class HeldLease implements Lease {
@@ -219,7 +231,9 @@ class HeldLease implements Lease {
   async release(outcome?: 'done'): Promise<void> {
     if (this.#isEnded && outcome === undefined) return;
     this.#end();
-    await this.#giveBack(outcome === 'done');
+    const releasing = this.#giveBack(outcome === 'done');
+    this.#parts.onRelease(releasing);
+    await releasing;
   }
 
   /** Until it is not believed in any more. */
@@ -251,7 +265,7 @@ class HeldLease implements Lease {
     if (restMs <= 0) return this.#lose('it ran out');
     const asked = momentOf(options.clock);
     try {
-      await options.client.renewLease(grant, { timeoutMs: Math.max(1, Math.min(ANSWER_MS, restMs)) });
+      await options.client.renewLease(grant, { timeoutMs: answerMs(restMs) });
     } catch (error) {
       if (this.#isEnded) return;
       if (isFinal(error)) return this.#lose('the registry has taken it back', error);
@@ -293,7 +307,7 @@ class HeldLease implements Lease {
         await client.releaseLease(grant, { done: isDone, timeoutMs: ANSWER_MS });
         return;
       } catch (error) {
-        if (isFinal(error) || clock.monotonic() >= until) {
+        if (isFinal(error) || clock.monotonic() >= until || this.#parts.isClosing()) {
           logger.debug(
             { resource: this.resource, token: this.token, err: error },
             'a lease was not given back',
@@ -313,6 +327,11 @@ function isFinal(error: unknown): boolean {
 }
 
 const PASSING: ReadonlySet<string> = new Set(['rate_limited', 'overloaded', 'standby', 'breaker_open']);
+
+/** How long one answer is waited for: whole milliseconds. */
+function answerMs(atMostMs: number): number {
+  return Math.max(1, Math.ceil(Math.min(ANSWER_MS, atMostMs)));
+}
 
 function unavailable(message: string, cause?: unknown): MusterError {
   return coreErrors.create('LEASE_UNAVAILABLE', message, cause === undefined ? {} : { cause });
