@@ -88,6 +88,13 @@ export interface InFlightEntry {
   readonly isQueued: boolean;
 }
 
+/** Who looks at the pulls of this node. */
+export interface InFlightReader {
+  lookup(digest: Digest, now: number): InFlightEntry | undefined;
+  /** Resolves when the pull that runs now has ended; at once when none runs. Never rejects. */
+  whenDone(digest: Digest): Promise<void>;
+}
+
 /** What is known of objects from manifests (3.6). */
 export interface Descriptor extends Partial<Repository> {
   readonly size?: number;

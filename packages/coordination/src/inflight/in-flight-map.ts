@@ -15,6 +15,8 @@ interface Entry {
   isQueued: boolean;
   /** True for a claim that the pump may take over. */
   isOffered: boolean;
+  /** Made when somebody wants to hear of the end. */
+  ended: PromiseWithResolvers<void> | undefined;
 }
 
 /** The holder's side of an entry. After `done`, and for a pull that somebody else has started, all calls do nothing. */
@@ -66,8 +68,10 @@ export class InFlightMap {
       lastProgressAt: now,
       isQueued: false,
       isOffered: false,
+      ended: undefined,
     };
     this.#entries.set(digest, entry);
+    present?.ended?.resolve();
     return { entry: report(entry, now), handle: this.#handle(digest, entry), already: false };
   }
 
@@ -78,6 +82,14 @@ export class InFlightMap {
   lookup(digest: Digest, now?: number): InFlightEntry | undefined {
     const entry = this.#entries.get(digest);
     return entry === undefined ? undefined : report(entry, now ?? entry.startedAt);
+  }
+
+  /** Resolves when the pull that runs now has ended, or another has taken its place; at once when none runs. */
+  async whenDone(digest: Digest): Promise<void> {
+    const entry = this.#entries.get(digest);
+    if (entry === undefined) return;
+    entry.ended ??= Promise.withResolvers();
+    await entry.ended.promise;
   }
 
   /** All running pulls, oldest first, for the debug page. */
@@ -107,7 +119,9 @@ export class InFlightMap {
         entry.isOffered = true;
       },
       done: () => {
-        if (isCurrent()) this.#entries.delete(digest);
+        if (!isCurrent()) return;
+        this.#entries.delete(digest);
+        entry.ended?.resolve();
       },
     };
   }

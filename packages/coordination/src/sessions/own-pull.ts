@@ -1,4 +1,5 @@
 import { coordinationErrors } from '../errors.ts';
+import { PullWatch } from '../inflight/pull-watch.ts';
 import type { FetchSessionsParts } from './context.ts';
 import type { SearchTarget } from './source-search.ts';
 
@@ -16,6 +17,7 @@ export async function followOwnPull(
 ): Promise<'committed' | 'local'> {
   const { timers, clock, inflight, negative, store } = parts;
   const { digest, registry, repository, kind } = request;
+  const watch = inflight === undefined ? undefined : new PullWatch({ inflight, clock, timers }, digest);
   let idle = 0;
   for (;;) {
     signal.throwIfAborted();
@@ -24,7 +26,7 @@ export async function followOwnPull(
     idle = isRunning || download.state !== 'open' || download.source !== undefined ? 0 : idle + 1;
     // A failure that is on record is told at once.
     if (idle >= MAX_IDLE_LOOKS || (idle > 0 && negative?.lookup(digest) !== undefined)) break;
-    await timers.sleep(LOOK_MS, signal);
+    await (watch === undefined ? timers.sleep(LOOK_MS, signal) : watch.pause(LOOK_MS, signal));
   }
   if (await store.has(digest).catch(() => false)) return 'local';
   const entry = negative?.lookup(digest);

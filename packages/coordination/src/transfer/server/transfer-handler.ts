@@ -12,10 +12,11 @@ import {
   storedContentType,
   storedSize,
 } from '../../http/stored-object.ts';
-import type { ClusterMembers, ContentStore, Download, Downloads, InFlightEntry } from '../../parts.ts';
+import type { ClusterMembers, ContentStore, Download, Downloads, InFlightReader } from '../../parts.ts';
 import type { DescriptorReader } from '../../sessions/context.ts';
 import type { CoordinationSettings } from '../../settings.ts';
 import type { Digest, ObjectKind } from '../../types.ts';
+import { PullWatch } from '../../inflight/pull-watch.ts';
 import { Admission } from '../admission.ts';
 import { ACCEPT_PARTIAL, ALTERNATES, MIRRORED, NODE, PARTIAL, TOKEN } from '../headers.ts';
 
@@ -34,7 +35,7 @@ export interface TransferParts {
   /** A further place that has whole objects (19). */
   readonly secondary?: Pick<ContentStore, 'size' | 'open'>;
   readonly downloads: Pick<Downloads, 'get'>;
-  readonly inflight?: { lookup(digest: Digest, now: number): InFlightEntry | undefined };
+  readonly inflight?: InFlightReader;
   readonly members: Pick<ClusterMembers, 'snapshot'>;
   readonly descriptors?: DescriptorReader;
   readonly clock: Clock;
@@ -269,7 +270,8 @@ export class TransferHandler {
     { digest, response }: Ask,
     isLoop: (download: Download) => boolean,
   ): Promise<Download | 'stored' | 'later' | undefined> {
-    const { downloads, timers, clock, store } = this.#parts;
+    const { downloads, timers, clock, store, inflight } = this.#parts;
+    const watch = inflight === undefined ? undefined : new PullWatch({ inflight, clock, timers }, digest);
     const until = clock.monotonic() + FIRST_BYTE_MS;
     for (;;) {
       const download = downloads.get(digest);
@@ -282,7 +284,7 @@ export class TransferHandler {
       }
       if (isGone(response)) return undefined;
       if (clock.monotonic() >= until) return 'later';
-      await timers.sleep(LOOK_MS);
+      await (watch === undefined ? timers.sleep(LOOK_MS) : watch.pause(LOOK_MS));
     }
   }
 
