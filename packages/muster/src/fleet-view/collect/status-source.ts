@@ -218,7 +218,7 @@ class StatusSession {
       this.#areNodesChanged = true;
       if (name === 'record.removed' && peer !== undefined) {
         take({ type: 'peers-gone', source: this.#id, keys: [peer] });
-      } else if (peer !== undefined) {
+      } else if (peer !== undefined && !this.#listed.has(peer)) {
         take({
           type: 'peers',
           source: this.#id,
