@@ -11,6 +11,8 @@ import { type NodeEntry, readNodeEntry } from './node-entry.ts';
 export interface ListNodesOptions extends AdminCallOptions {
   /** Ask for at most so many nodes at a time, and go on until all are there. Each page has its own time limit. */
   readonly pageSize?: number;
+  /** With `pageSize`: ask for no further page once there are so many. @default all */
+  readonly maxNodes?: number;
   /**
    * Ask only for what has changed since this version, as told by an earlier list. A server that can't tell sends the
    * whole list. Not together with `pageSize`.
@@ -92,7 +94,8 @@ export class ListingCalls extends DirectoryCalls {
       for (const entry of fields.list('nodes')) nodes.push(readNodeEntry(entry));
       raw.push(rawOf(fields));
       after = fields.optionalNumber('next_after');
-      if (after === undefined) return { kind: 'full', nodes, version: undefined, raw };
+      const isEnough = options.maxNodes !== undefined && nodes.length >= options.maxNodes;
+      if (after === undefined || isEnough) return { kind: 'full', nodes, version: undefined, raw };
       if (cursors.has(after))
         throw clientErrors.create('PROTOCOL', `the pages of the list go in circles at ${after}`);
       cursors.add(after);

@@ -87,7 +87,7 @@ export const STATUS_ROUTES: readonly Route[] = [
     summary: 'Looks a peer up by its id or DID, with its signed record.',
     handle: async ({ source, rest, queries }) => {
       const peer = needleOf(rest);
-      return await queries.run(async () => ({ body: peerView(await source.lookup(peer)) }));
+      return await queries.run(async () => ({ body: peerView(source, await source.lookup(peer)) }));
     },
   },
   {

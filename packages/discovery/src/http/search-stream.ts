@@ -23,7 +23,7 @@ export async function streamSearch(
     return response.write(`${JSON.stringify(line)}\n`) || (await drained(response, timers, signal));
   };
   for await (const hit of search) {
-    if (!(await send({ hit: hitView(hit) }))) break;
+    if (!(await send({ hit: hitView(source, hit) }))) break;
   }
   const end = await search.ended;
   if (end.reason === 'no-indexer' && !response.headersSent) {

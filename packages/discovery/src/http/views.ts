@@ -5,7 +5,7 @@ import type { SearchEntry } from '../observability/search-log.ts';
 import type { NodeRecord, PoolEntryView } from '../parts.ts';
 import type { FoundPeer } from '../search/search-client.ts';
 import { RELATIONS, type StoredPeer } from '../stores/peer-store.ts';
-import { formatTime } from '../wire/time.ts';
+import { formatTime, parseTime } from '../wire/time.ts';
 import { statusErrors } from './errors.ts';
 import type { IndexerStatus, StatusSource } from './status-source.ts';
 
@@ -174,12 +174,38 @@ export function searchView(entry: SearchEntry): object {
 }
 
 /** A hit of a search. */
-export function hitView({ peer_id, did, name, isVerified, record }: FoundPeer): object {
-  return { peer_id, did, name, verified: isVerified, record: record?.record ?? null };
+export function hitView({ context }: FreshnessSource, found: FoundPeer): object {
+  const { peer_id, did, name, isVerified, record } = found;
+  return {
+    peer_id,
+    did,
+    name,
+    verified: isVerified,
+    record: record?.record ?? null,
+    ...freshness(context, record?.expiresAt),
+  };
+}
+
+type FreshnessSource = { readonly context: Pick<StatusSource['context'], 'clock' | 'constants'> };
+
+/**
+ * How old a record is, and how old one can be at most: so long the overlay may go on telling what has changed. A record says when it
+ * ends; heartbeats and claims carry records of two lengths, and one that has more left than those of heartbeats is one of a claim.
+ */
+function freshness(
+  { clock, constants }: FreshnessSource['context'],
+  expiresAt: number | undefined,
+): { readonly age_ms: number | null; readonly staleness_bound_ms: number } {
+  const { heartbeatRecordTtlMs, claimRecordTtlMs } = constants;
+  const bound = { staleness_bound_ms: Math.max(heartbeatRecordTtlMs, claimRecordTtlMs) };
+  if (expiresAt === undefined) return { age_ms: null, ...bound };
+  const leftMs = expiresAt - clock.now();
+  const ttlMs = leftMs > heartbeatRecordTtlMs ? claimRecordTtlMs : heartbeatRecordTtlMs;
+  return { age_ms: Math.max(0, Math.round(ttlMs - leftMs)), ...bound };
 }
 
 /** A peer that was looked up, or that is in the local store. */
-export function peerView(peer: StoredPeer): object {
+export function peerView({ context }: FreshnessSource, peer: StoredPeer): object {
   const { id, relation, verify, record, updated_at, ...fields } = peer;
   const relations = Object.entries(RELATIONS).find(([, value]) => value === relation);
   return {
@@ -190,6 +216,7 @@ export function peerView(peer: StoredPeer): object {
     expires_at: record?.expiry_date ?? null,
     updated_at: formatTime(updated_at),
     record: record ?? null,
+    ...freshness(context, record === undefined ? undefined : parseTime(record.expiry_date)),
   };
 }
 

@@ -47,6 +47,19 @@ export const cliErrors = defineErrors({
   MIRROR_REFUSED: { summary: 'The mirror answered, and not with what was asked for.' },
   MIRROR_UNUSED: { summary: 'The container runtime does not ask the mirror as it should.' },
   MEMBER_FAILED: { summary: 'A member of the demo did not start. The others were stopped.' },
+  FIND_NOBODY: { summary: 'Nobody is known by what was asked for.' },
+  FIND_NO_NETWORK: {
+    summary: 'A registry finds tags, peer ids and DIDs only by listing a network, and none was named.',
+    hint: 'Name it with --network, or a fleet with --fleet.',
+  },
+  FIND_NO_MEMBERS: {
+    summary: 'The overlay knows no tags and no node ids, and no list of members says which peers are meant.',
+    hint: 'Name the list that a member keeps with --members-file, or a fleet with --fleet; or ask for a name, peer id or DID.',
+  },
+  FIND_KEY_MISMATCH: {
+    summary: 'A peer of the overlay goes by a name that is registered for another key.',
+    hint: 'It is not the one that you look for. Find out who runs it: it has the pre-shared key.',
+  },
   TARGET_EXISTS: {
     summary: 'The target is there already, and is not overwritten.',
     hint: 'Choose another one, or move it away.',
@@ -67,6 +80,10 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   STATUS_UNREACHABLE: 'unreachable',
   STATUS_REFUSED: 'refused',
   STATUS_NOT_FOUND: 'notFound',
+  FIND_NOBODY: 'notFound',
+  FIND_NO_NETWORK: 'usage',
+  FIND_NO_MEMBERS: 'usage',
+  FIND_KEY_MISMATCH: 'keyMismatch',
   TARGET_EXISTS: 'usage',
 
   DEMO_RUNNING: 'refused',
@@ -95,6 +112,8 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   SIDE_FILE_CORRUPT: 'storeDamaged',
   STORE_INCOMPLETE: 'storeDamaged',
   STORE_FOREIGN: 'storeDamaged',
+  // Not damage, and not for a restart to solve: another version of the program is needed.
+  STORE_VERSION: 'usage',
   STORE_LOCKED: 'storeLocked',
   LOG_FAILED: 'diskFailed',
   COPY_TARGET: 'usage',

@@ -1,6 +1,7 @@
 import { describeFlags } from '@muster/core';
 import { Command, Option } from 'commander';
 import { dev } from '../commands/dev.ts';
+import { find } from '../commands/find.ts';
 import { groups } from '../commands/index.ts';
 import { join } from '../commands/join.ts';
 import { pull } from '../commands/pull.ts';
@@ -13,7 +14,7 @@ import { addSettingFlags, loadSettings } from './settings-flags.ts';
 import { packageVersion } from './version.ts';
 
 /** Commands without a noun. */
-const single: readonly AnyCommand[] = [dev, join, pull];
+const single: readonly AnyCommand[] = [dev, join, find, pull];
 
 /** Every command that stands alone or in a group. */
 export const commands: readonly AnyCommand[] = [...single, ...groups.flatMap((group) => group.commands)];

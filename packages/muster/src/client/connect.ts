@@ -112,7 +112,11 @@ export async function requireCaller(context: ClientContext): Promise<Required<Ca
 }
 
 /** The node that the command acts for if there is one: otherwise it asks as a stranger. */
-export async function optionalCaller(context: ClientContext): Promise<Caller> {
+export async function optionalCaller(context: {
+  readonly io: ClientContext['io'];
+  readonly values: Pick<ClientContext['values'], 'key' | 'node' | 'registry'>;
+  readonly config: Pick<ClientContext['config'], 'sources'>;
+}): Promise<Caller> {
   const { values, config } = context;
   const keyPath = keyPathOf(context);
   const isDefault = config.sources.get('key') === 'default';

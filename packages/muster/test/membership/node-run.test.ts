@@ -1,65 +1,15 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { systemRandom } from '@muster/core';
+import { readFile, stat } from 'node:fs/promises';
 import { publicKeyOfPeerId } from '@muster/core/identity';
-import { Psk } from '@muster/discovery/keys';
 import { describe, expect, it } from 'vitest';
 import { FleetRegistry } from '../support/fleet-registry.ts';
-import { type RunningNode, startNode } from '../support/running-node.ts';
+import { healthyWith, startMember, statusOf } from '../support/member-node.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { TestIo } from '../support/test-io.ts';
 import { until } from '../support/until.ts';
 
 const folder = temporaryFolder();
-const HURRIED = { environment: { OC_TEST: '1' } };
 
-async function pskPath(): Promise<string> {
-  const path = folder.path('psk');
-  await writeFile(path, Psk.generate(systemRandom).toText(), { mode: 0o600, flag: 'wx' }).catch(() => {});
-  return path;
-}
-
-async function startMember(
-  name: string,
-  registry: FleetRegistry,
-  more: readonly string[] = [],
-): Promise<RunningNode> {
-  const own = folder.path(name);
-  await mkdir(own, { recursive: true });
-  return await startNode(
-    [
-      `--name=${name}`,
-      '--node-endpoint-port=0',
-      '--listen-host=127.0.0.1',
-      '--allow-loopback',
-      `--psk-path=${await pskPath()}`,
-      `--private-key-path=${join(own, 'private.pem')}`,
-      `--public-key-path=${join(own, 'public.pem')}`,
-      '--generate-keys',
-      `--store-url=file:${own}`,
-      '--status-port=any',
-      '--time-scale=0.1',
-      ...registry.flags,
-      ...more,
-    ],
-    new TestIo(HURRIED),
-  );
-}
-
-async function statusOf(node: RunningNode): Promise<{
-  pool: { entries: { peer_id: string; healthy: boolean; seed: boolean }[] };
-  connections: number;
-}> {
-  const response = await fetch(`http://${node.ready.status}/status`);
-  return (await response.json()) as Awaited<ReturnType<typeof statusOf>>;
-}
-
-async function healthyWith(node: RunningNode, indexer: RunningNode): Promise<void> {
-  await until(`${node.ready.name} is healthy with ${indexer.ready.name}`, async () => {
-    const { pool } = await statusOf(node);
-    return pool.entries.some(({ peer_id, healthy }) => peer_id === indexer.ready.peerId && healthy);
-  });
-}
+const start = async (name: string, registry: FleetRegistry, flags: readonly string[] = []) =>
+  await startMember(folder.path(), name, { registry, flags });
 
 async function memberNames(path: string): Promise<readonly string[]> {
   try {
@@ -73,11 +23,8 @@ async function memberNames(path: string): Promise<readonly string[]> {
 describe('a node that belongs to a registry', () => {
   it('registers with its own key, says where it listens, and finds indexers and admission there', async () => {
     await using registry = await FleetRegistry.start(folder.path('registry'));
-    await using indexer = await startMember('Ida_1', registry, [
-      '--node-mode=indexer',
-      '--registry-tags=blue',
-    ]);
-    await using alpha = await startMember('alpha', registry);
+    await using indexer = await start('Ida_1', registry, ['--node-mode=indexer', '--registry-tags=blue']);
+    await using alpha = await start('alpha', registry);
     await healthyWith(alpha, indexer);
     expect(alpha.ready).toMatchObject({ seeds: 0, registry: registry.address, network: registry.network });
     const entry = (await statusOf(alpha)).pool.entries.find(
@@ -101,8 +48,8 @@ describe('a node that belongs to a registry', () => {
 
   it('goes on with the registry gone, also after a start without it, and is back when it comes back', async () => {
     await using registry = await FleetRegistry.start(folder.path('registry'));
-    await using indexer = await startMember('indexer', registry, ['--node-mode=indexer']);
-    const beta = await startMember('beta', registry);
+    await using indexer = await start('indexer', registry, ['--node-mode=indexer']);
+    const beta = await start('beta', registry);
     await healthyWith(beta, indexer);
     await until('beta is known', async () =>
       (await memberNames(folder.path('indexer', 'members.json'))).includes('beta'),
@@ -113,7 +60,7 @@ describe('a node that belongs to a registry', () => {
     await registry.stop();
     await beta.stop();
     // Its list names the indexer, and the indexer knows it as a member.
-    await using again = await startMember('beta', registry);
+    await using again = await start('beta', registry);
     expect(again.ready.peerId).toBe(beta.ready.peerId);
     await healthyWith(again, indexer);
     await registry.startAgain();
@@ -124,8 +71,8 @@ describe('a node that belongs to a registry', () => {
 
   it('cuts off who is removed from the network, and lets nobody in who is no member', async () => {
     await using registry = await FleetRegistry.start(folder.path('registry'));
-    await using indexer = await startMember('indexer', registry, ['--node-mode=indexer']);
-    await using mallory = await startMember('mallory', registry);
+    await using indexer = await start('indexer', registry, ['--node-mode=indexer']);
+    await using mallory = await start('mallory', registry);
     await healthyWith(mallory, indexer);
     const { nodeId } = await registry.owner.resolveHostname('mallory');
     await registry.owner.leaveNetwork(registry.network, { nodeId });
