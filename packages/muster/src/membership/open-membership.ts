@@ -20,7 +20,7 @@ export async function openMembership(
   if (values.registry === undefined) return undefined;
   return await RegistryMembership.open({
     registry: normalised(values.registry),
-    tls: await tlsOf(values),
+    tls: await registryTlsOf(values),
     network: values.registryNetwork,
     networkToken: values.registryNetworkToken?.reveal(),
     heartbeatMs: values.registryHeartbeatMs,
@@ -43,7 +43,10 @@ export function visibilityOf(
   return listenHosts.every(isLoopbackHost) ? 'public' : 'private';
 }
 
-async function tlsOf(values: MembershipValues): Promise<false | TlsOptions> {
+/** How a registry is reached: with TLS if any of its settings is given. Throws FILE_UNUSABLE. */
+export async function registryTlsOf(
+  values: Pick<MembershipValues, 'registryTls' | 'registryPin' | 'registryCa'>,
+): Promise<false | TlsOptions> {
   const { registryTls, registryPin: pin, registryCa: path } = values;
   if (!registryTls && pin === undefined && path === undefined) return false;
   const pinned = pin === undefined ? {} : { pin };

@@ -17,7 +17,7 @@ type ProblemSources = Parameters<typeof coordinationProblems>[0];
 export function mirrorProblems(config: ProblemSources): readonly string[] {
   return [
     ...coordinationProblems({ ...config, values: withRegistry(config.values, config.sources) }),
-    ...membershipProblems(config),
+    ...membershipProblems({ ...config, reachesAnother: config.values['membersRegistry'] !== '' }),
   ];
 }
 

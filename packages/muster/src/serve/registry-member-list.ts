@@ -4,7 +4,7 @@
  * what is listed cannot point to another peer.
  */
 import { isIP } from 'node:net';
-import { type NodeEntry, RegistryClient } from '@muster/client';
+import { type NodeEntry, RegistryClient, type TlsOptions } from '@muster/client';
 import type { MemberEntry } from '@muster/coordination';
 import { peerIdOf } from '@muster/core/identity';
 import type { ListedMember } from '../membership/confirmed-list.ts';
@@ -27,12 +27,14 @@ export interface MemberList extends AsyncDisposable {
 export function registryMemberList(place: {
   readonly registry: string;
   readonly network: number;
+  /** @default false */
+  readonly tls?: false | TlsOptions;
 }): MemberList {
   const address = parseAddress(place.registry);
   const client = new RegistryClient({
     address: address === undefined ? place.registry : localAddress(address),
     encoding: 'json',
-    tls: false,
+    tls: place.tls ?? false,
     poolSize: 1,
     connectTimeoutMs: TIMEOUT_MS,
     requestTimeoutMs: TIMEOUT_MS,

@@ -17,6 +17,7 @@ import type { CoordinationConfig } from '@muster/coordination/config';
 import { cliErrors } from '../cli/cli-errors.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { packageVersion } from '../cli/version.ts';
+import { registryTlsOf } from '../membership/open-membership.ts';
 import type { RegistryMembership } from '../membership/registry-membership.ts';
 import { isLoopbackHost } from '../settings/address.ts';
 import { type MirrorAnnouncement, mirrorBanner, mirrorReadyEvent } from './mirror-banner.ts';
@@ -131,8 +132,9 @@ export async function startAgent({ loaded, config, logger, environment }: StartP
     });
     const transferToken = node.transferTokenPath === '' ? undefined : await readToken(node.transferTokenPath);
     const ownList = membership.list;
-    if (node.membersSource === 'registry' && ownList === undefined)
-      memberList = registryMemberList(registryPlaceOf(node));
+    if (node.membersSource === 'registry' && ownList === undefined) {
+      memberList = registryMemberList({ ...registryPlaceOf(node), tls: await registryTlsOf(loaded.values) });
+    }
     const list = ownList ?? memberList?.list;
     leases = leasesOf(membership, loaded, logger);
     const agent = new coordination.CoordinationAgent({

@@ -114,15 +114,21 @@ export const membershipSettings = defineSettings({
 /** Most tags that a user may add: the registry keeps ten, and the others say what the member is and where it listens. */
 export const MAX_FURTHER_TAGS = 5;
 
+/** How a registry is reached, whichever setting names it. */
+const REACHING: ReadonlySet<string> = new Set(['registry-tls', 'registry-pin', 'registry-ca']);
+
 /** What is wrong with several of these settings together; each line begins with where the value is from. */
 export function membershipProblems({
   values,
   sources,
   invalid,
+  reachesAnother = false,
 }: {
   readonly values: Readonly<Record<string, unknown>>;
   readonly sources: ReadonlyMap<string, string>;
   readonly invalid: ReadonlySet<string>;
+  /** Another setting names a registry, which is reached in the same way. @default false */
+  readonly reachesAnother?: boolean;
 }): readonly string[] {
   const problems: string[] = [];
   const tags = values['registryTags'];
@@ -132,6 +138,7 @@ export function membershipProblems({
   if (values['registry'] !== undefined || invalid.has('registry')) return problems;
   for (const key of Object.keys(membershipSettings)) {
     const source = sources.get(key);
+    if (reachesAnother && REACHING.has(key)) continue;
     if (key !== 'registry' && source !== undefined && source !== 'default')
       problems.push(`${source}: ${key}: has no effect without registry`);
   }
