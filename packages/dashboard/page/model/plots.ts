@@ -1,34 +1,49 @@
 import type { SeriesView } from '../../src/protocol/fleet-view.ts';
 
-/** Series that are drawn in one plot: the percentiles of one figure, or a single series. */
+/** Series that are drawn in one plot: what belongs together, or a single series. */
 export interface PlotGroup {
   readonly id: string;
   readonly label: string;
   readonly unit: string;
   readonly series: readonly SeriesView[];
+  /** Of the lines, in the order of `series`. */
+  readonly names: readonly string[];
 }
 
 const PERCENTILE = /^(.+)\.(p\d+|max|mean)$/;
+const PULLED_BYTES = /^pulls\.[a-z]+-bytes$/;
 /** Lines in one plot that one can tell apart. */
 const MAX_LINES = 6;
 
-/** Percentiles of the same figure share a plot; everything else has one of its own. In order of the ids. */
+/** Percentiles of one figure share a plot, and so does where bytes of pulls come from; everything else has one of its own. */
 export function plotGroups(series: Iterable<SeriesView>): readonly PlotGroup[] {
   const groups = new Map<string, SeriesView[]>();
   for (const each of [...series].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-    const stem = PERCENTILE.exec(each.id)?.[1] ?? each.id;
-    const key = `${stem}|${each.unit}`;
+    const key = `${stemOf(each.id)}|${each.unit}`;
     const group = groups.get(key);
-    if (group === undefined || group.length >= MAX_LINES)
-      groups.set(group === undefined ? key : each.id, [each]);
-    else group.push(each);
+    if (group === undefined) groups.set(key, [each]);
+    else if (group.length < MAX_LINES) group.push(each);
+    else groups.set(`${each.id}|`, [each]);
   }
-  return [...groups.values()].map((list) => {
-    const first = list[0] as SeriesView;
-    const stem = PERCENTILE.exec(first.id)?.[1] ?? first.id;
-    const label = list.length === 1 ? first.label : first.label.replace(/[ ,(]*\b(p\d+|max|mean)\b\)?$/i, '');
-    return { id: list.length === 1 ? first.id : stem, label: label || stem, unit: first.unit, series: list };
-  });
+  return [...groups.values()].map(groupOf);
+}
+
+function stemOf(id: string): string {
+  if (PULLED_BYTES.test(id)) return 'pulls.bytes';
+  return PERCENTILE.exec(id)?.[1] ?? id;
+}
+
+function groupOf(series: readonly SeriesView[]): PlotGroup {
+  const first = series[0] as SeriesView;
+  const { unit } = first;
+  if (series.length === 1) return { id: first.id, label: first.label, unit, series, names: [first.label] };
+  const id = stemOf(first.id);
+  if (id === 'pulls.bytes') {
+    const label = 'Where bytes of pulls come from';
+    return { id, label, unit, series, names: series.map((each) => each.label) };
+  }
+  const label = first.label.replace(/[ ,(]*\b(p\d+|max|mean)\b\)?$/i, '') || id;
+  return { id, label, unit, series, names: series.map((each) => each.id.slice(id.length + 1)) };
 }
 
 /** Several series on one axis of time, without what is older than `from`. */

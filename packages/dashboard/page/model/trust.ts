@@ -60,16 +60,26 @@ export function pointsOf(
   return { points: of * Math.min(1, Math.max(0, term.value)), of };
 }
 
-/** Histories of several observers on one axis of time: each series has null where it has no point. */
+/**
+ * Histories of several observers on one axis of time that ends at `now`. A score holds until the next point; before its first there
+ * is null.
+ */
 export function alignedHistories(
   scores: readonly Pick<ScoreView, 'history'>[],
+  now: number,
 ): readonly [at: readonly number[], ...scores: readonly (readonly (number | null)[])[]] {
   const times = new Set<number>();
   for (const { history } of scores) for (const [at] of history) times.add(at);
+  if (times.size > 0) times.add(Math.max(now, ...times));
   const at = [...times].sort((a, b) => a - b);
   const series = scores.map(({ history }) => {
-    const byTime = new Map(history.map(([when, value]) => [when, value]));
-    return at.map((when) => byTime.get(when) ?? null);
+    let next = 0;
+    let held: number | null = null;
+    return at.map((when) => {
+      while (next < history.length && (history[next] as readonly [number, number])[0] <= when)
+        held = (history[next++] as readonly [number, number])[1];
+      return held;
+    });
   });
   return [at, ...series];
 }

@@ -7,6 +7,7 @@ import { announce, SILENT } from '../model/announcer.ts';
 import { absolute, age } from '../model/format.ts';
 import { type LinkState, PROTOCOL } from '../model/live.ts';
 import { EVERY_PEER, formatRoute, type View } from '../model/route.ts';
+import { shown } from '../model/text.ts';
 import { PageContext, usePage, useRoute } from './context.tsx';
 import { DurabilityPage } from './durability.tsx';
 import { EventsPage } from './events.tsx';
@@ -64,7 +65,7 @@ function Header(): JSX.Element {
   const version = useStore(store, ({ live }) => live.fleet?.version);
   useEffect(() => {
     const view = TABS.find((tab) => tab.view === route.view)?.title ?? '';
-    document.title = title === undefined ? 'Muster' : `${view} · ${title.slice(0, 60)} · Muster`;
+    document.title = title === undefined ? 'Muster' : `${view} · ${shown(title, 60)} · Muster`;
   }, [title, route.view]);
   return (
     <header class="top">
@@ -89,7 +90,11 @@ function Header(): JSX.Element {
         ))}
       </nav>
       <span class="top-end">
-        {version === undefined ? null : <span class="muted version">{version.slice(0, 20)}</span>}
+        {version === undefined ? null : (
+          <span class="muted version">
+            <Foreign text={version} limit={20} />
+          </span>
+        )}
         <LinkBadge />
         <ThemeSwitch />
       </span>
@@ -144,8 +149,8 @@ function Notice(): JSX.Element | null {
   if (link.phase === 'mismatch') {
     return (
       <div class="notice notice-error" role="alert">
-        The page server speaks protocol {link.theirs}; this page reads {PROTOCOL}. Reload the page; when that
-        does not help, the two are from different versions of Muster.
+        The page server speaks protocol {shown(link.theirs, 40)}; this page reads {PROTOCOL}. Reload the page;
+        when that does not help, the two are from different versions of Muster.
         <button type="button" onClick={() => location.reload()}>
           Reload
         </button>
@@ -250,7 +255,7 @@ class Guard extends Component<{ readonly children: ComponentChildren }, { readon
       <div role="alert">
         <Nothing title="This view failed.">
           <p>
-            <code>{this.state.problem.slice(0, 300)}</code>
+            <code>{shown(this.state.problem)}</code>
           </p>
           <button type="button" onClick={() => location.reload()}>
             Reload

@@ -7,9 +7,9 @@ import { Foreign, Nothing, Section } from './parts.tsx';
 
 /** What each mode promises. */
 const MODES: Readonly<Record<string, string>> = {
+  strict: 'A write is answered when it is on the disk, each with a sync of its own.',
   batch: 'A write is answered when it is on the disk; writes that come together share one sync.',
-  always: 'A write is answered when it is on the disk, each with a sync of its own.',
-  interval: 'A write is answered before it is on the disk: the last moments may be lost.',
+  async: 'A write is answered before it is on the disk: a crash may lose the last moments.',
   memory: 'Nothing is kept: with the process, everything is gone.',
 };
 

@@ -20,10 +20,20 @@ interface PlotProps {
   /** Of the values; by itself, from zero, when it is left out. */
   readonly range?: readonly [number, number] | undefined;
   readonly height?: number;
+  /** A value holds until the next, instead of a straight line to it. */
+  readonly isHeld?: boolean;
 }
 
 /** Lines over time, with a legend, and the latest figures in words for who cannot see them. */
-export function Plot({ label, unit, data, names, range, height = 150 }: PlotProps): JSX.Element {
+export function Plot({
+  label,
+  unit,
+  data,
+  names,
+  range,
+  height = 150,
+  isHeld = false,
+}: PlotProps): JSX.Element {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot>(null);
   const latest = useRef(data);
@@ -34,7 +44,7 @@ export function Plot({ label, unit, data, names, range, height = 150 }: PlotProp
     if (element === null) return undefined;
     const make = (): void => {
       plot.current?.destroy();
-      const options = optionsOf({ unit, names, range, width: element.clientWidth, height });
+      const options = optionsOf({ unit, names, range, width: element.clientWidth, height, isHeld });
       plot.current = new UPlot(options, plotted(latest.current), element);
     };
     make();
@@ -106,10 +116,13 @@ function optionsOf({
   range,
   width,
   height,
+  isHeld,
 }: Pick<PlotProps, 'unit' | 'names' | 'range'> & {
   readonly width: number;
   readonly height: number;
+  readonly isHeld: boolean;
 }): UPlot.Options {
+  const { stepped } = UPlot.paths;
   const muted = colour('muted');
   const grid = { stroke: colour('line'), width: 1 };
   const font = '11px system-ui, sans-serif';
@@ -142,6 +155,7 @@ function optionsOf({
         dash: DASHES[line % DASHES.length] as number[],
         width: 1.5,
         spanGaps: true,
+        ...(isHeld && stepped !== undefined ? { paths: stepped({ align: 1 }) } : {}),
         points: { show: false },
       })),
     ],

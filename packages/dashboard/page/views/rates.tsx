@@ -60,14 +60,7 @@ function Group({ group, from }: { readonly group: PlotGroup; readonly from: numb
   return (
     <section class="plot-box" aria-label={label}>
       <h3>{label}</h3>
-      <Plot
-        label={label}
-        unit={group.unit}
-        data={data}
-        names={group.series.map(({ id, label: name }) =>
-          group.series.length === 1 ? shown(name, 40) : shown(id.slice(group.id.length + 1), 20),
-        )}
-      />
+      <Plot label={label} unit={group.unit} data={data} names={group.names.map((name) => shown(name, 40))} />
     </section>
   );
 }

@@ -5,6 +5,7 @@ import { age, ago, bytes, count, plural, share } from '../model/format.ts';
 import type { StateCounts } from '../model/peer-index.ts';
 import { totalsOf } from '../model/pulls.ts';
 import { EVERY_PEER, formatRoute, type Route } from '../model/route.ts';
+import { shown } from '../model/text.ts';
 import { usePage } from './context.tsx';
 import { RoleMark } from './parts.tsx';
 
@@ -95,6 +96,9 @@ function Origin(): JSX.Element {
   );
 }
 
+/** Modes in which what was answered may be lost. */
+const UNSAFE_MODES = new Set(['async', 'memory']);
+
 function Durability(): JSX.Element {
   const { store } = usePage();
   const durability = useStore(store, ({ live }) => live.fleet?.durability);
@@ -106,9 +110,9 @@ function Durability(): JSX.Element {
     <Figure
       href={to('durability')}
       title="Durable"
-      value={durability.mode === 'memory' ? 'no' : lag <= 0 ? 'yes' : `${count(lag)} behind`}
-      note={`${durability.mode.slice(0, 20)}; last sync ${ago(durability.lastSyncAt, now)}`}
-      isBad={durability.mode === 'memory'}
+      value={lag > 0 ? `${count(lag)} behind` : UNSAFE_MODES.has(durability.mode) ? 'not safe' : 'yes'}
+      note={`${shown(durability.mode, 20)}; last sync ${ago(durability.lastSyncAt, now)}`}
+      isBad={UNSAFE_MODES.has(durability.mode)}
     />
   );
 }

@@ -88,9 +88,10 @@ function Subject({
 function Observers({ trust }: { readonly trust: SubjectTrust }): JSX.Element {
   const { store } = usePage();
   const peers = useStore(store, ({ live }) => live.fleet?.peers);
+  const at = useStore(store, ({ live }) => Math.floor((live.fleet?.at ?? 0) / 1000)) * 1000;
   const subject = peers?.get(trust.subject)?.name ?? trust.subject;
-  const lines = trust.scores.filter(({ history }) => history.length > 1).slice(0, LINES_SHOWN);
-  const data = useMemo(() => alignedHistories(lines), [trust]);
+  const lines = trust.scores.filter(({ history }) => history.length > 0).slice(0, LINES_SHOWN);
+  const data = useMemo(() => alignedHistories(lines, at), [trust, at]);
   return (
     <div class="observers">
       <Section title={`Trust in ${shown(subject, 60)}`} note={<PeerLink id={trust.subject} />}>
@@ -103,6 +104,7 @@ function Observers({ trust }: { readonly trust: SubjectTrust }): JSX.Element {
             data={data}
             names={lines.map(({ observer }) => shown(peers?.get(observer)?.name ?? observer, 24))}
             range={[0, 100]}
+            isHeld
             height={180}
           />
         )}

@@ -7,19 +7,19 @@ import { hasChromium, PageLab } from '../support/page-lab.ts';
 const WAIT = { timeout: 20_000 };
 
 /** Text that would run, load, lead away, turn or break a page that takes it for markup. */
-const ATTACKS = [
-  '<img src=x onerror="window.hacked=1">',
-  '"><script>window.hacked=2</script>',
-  "' onmouseover='window.hacked=3",
-  'javascript:window.hacked=4',
-  '<svg/onload=window.hacked=5>',
-  '{{constructor.constructor("window.hacked=6")()}}',
-  '</style><style>*{display:none}</style>',
-  'safe\u202egnp.exe\u2066\u0000\u001b[2J',
-  'ｗｉｄｅ'.repeat(2_000),
-  '__proto__',
-  '%3Cscript%3E',
-  '\ud800 half a character',
+const ATTACKS: readonly (readonly [what: string, text: string])[] = [
+  ['an image that does not load', '<img src=x onerror="window.hacked=1">'],
+  ['a script', '"><script>window.hacked=2</script>'],
+  ['an end of an attribute', "' onmouseover='window.hacked=3"],
+  ['an address that runs', 'javascript:window.hacked=4'],
+  ['a drawing that runs', '<svg/onload=window.hacked=5>'],
+  ['a template', '{{constructor.constructor("window.hacked=6")()}}'],
+  ['a style sheet', '</style><style>*{display:none}</style>'],
+  ['characters that turn and hide', 'safe\u202egnp.exe\u2066\u0000\u001b[2J'],
+  ['sixteen thousand wide characters', '\uff37'.repeat(16_000)],
+  ['the name of a prototype', '__proto__'],
+  ['an encoded script', '%3Cscript%3E'],
+  ['half a character', '\ud800 half'],
 ];
 
 /** A fleet of which every text is an attack. */
@@ -62,6 +62,7 @@ function hostileFleet(attack: string): FleetSnapshot {
       label: attack,
       unit: attack,
     })),
+    ...(fleet.durability === undefined ? {} : { durability: { ...fleet.durability, mode: attack } }),
     sources: fleet.sources.map((source) => ({
       ...source,
       id: `${source.id}${attack}`,
@@ -82,7 +83,7 @@ describe.skipIf(!hasChromium())('peers that attack whoever looks at them', () =>
     await lab[Symbol.asyncDispose]();
   });
 
-  it.each(ATTACKS)('are shown as text: %j', async (attack) => {
+  it.each(ATTACKS)('are shown as text: %s', async (_, attack) => {
     const fleet = hostileFleet(attack);
     await using open = await lab.open(fleet);
     const peer = encodeURIComponent((fleet.peers[1]?.id ?? '').toWellFormed());

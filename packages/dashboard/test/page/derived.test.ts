@@ -58,27 +58,22 @@ describe('trust', () => {
     expect(pointsOf({ name: 'c', value: 1, weight: 0, evidence: '' }, [])).toEqual({ points: 0, of: 0 });
   });
 
-  it('puts histories of several observers on one axis', () => {
-    expect(
-      alignedHistories([
-        {
-          history: [
-            [1, 10],
-            [3, 30],
-          ],
-        },
-        {
-          history: [
-            [2, 20],
-            [3, 31],
-          ],
-        },
-      ]),
-    ).toEqual([
-      [1, 2, 3],
-      [10, null, 30],
-      [null, 20, 31],
+  it('puts histories of several observers on one axis, on which a score holds until the next', () => {
+    const histories = [
+      {
+        history: [
+          [1, 10],
+          [3, 30],
+        ] as const,
+      },
+      { history: [[2, 20]] as const },
+    ];
+    expect(alignedHistories(histories, 9)).toEqual([
+      [1, 2, 3, 9],
+      [10, 10, 30, 30],
+      [null, 20, 20, 20],
     ]);
+    expect(alignedHistories([{ history: [] }], 9)).toEqual([[], []]);
   });
 });
 
@@ -103,6 +98,14 @@ describe('plots', () => {
       ['r.latency', 'Latency', 2],
       ['r.rate', 'Rate', 1],
     ]);
+  });
+
+  it('draws together where bytes of pulls come from', () => {
+    const groups = plotGroups(
+      ['origin', 'peer', 'cache'].map((from) => series(`pulls.${from}-bytes`, `From ${from}`, 'B/s')),
+    );
+    expect(groups).toHaveLength(1);
+    expect(groups[0]).toMatchObject({ id: 'pulls.bytes', names: ['From cache', 'From origin', 'From peer'] });
   });
 
   it('leaves out what is older than the window', () => {
