@@ -17,7 +17,7 @@ import { checkTests } from './architecture/tests.ts';
 import { checkTrackedText, type MachineNames } from './architecture/tracked-text.ts';
 
 const root = dirname(import.meta.dirname);
-const SCRIPTS = /^(packages\/[^/]+\/(src|test)|scripts|benchmarks|simulation|interop)\/.*\.ts$/;
+const SCRIPTS = /^(packages\/[^/]+\/(src|test|page)|scripts|benchmarks|simulation|interop)\/.*\.tsx?$/;
 /** Vectors are data of others; binary files have no lines. */
 const NOT_TEXT = /(^|\/)test\/vectors\/|\.(bin|png|ico|gz|tgz)$/;
 

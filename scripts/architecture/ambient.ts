@@ -19,8 +19,12 @@ const MEMBERS = new Set([
 ]);
 const RANDOM_NAMES = new Set(['randomBytes', 'randomFillSync', 'randomInt', 'randomUUID', 'getRandomValues']);
 
+/** Of the page, the model is pure; the rest is what a browser is for. */
+const PAGE_MODEL = /^packages\/[^/]+\/page\/model\//;
+
 /** True for files that are at the rim by where they stand. */
 export function isRim(file: string): boolean {
+  if (PAGE_MODEL.test(file)) return false;
   const match = /^packages\/([^/]+)\/src\/(.*)$/.exec(file);
   if (match === null) return !file.startsWith('simulation/');
   return (

@@ -46,9 +46,9 @@ export function checkImports(
 }
 
 function relativeProblem(file: string, specifier: string): string | undefined {
-  if (!/\.(ts|mjs|json)$/.test(specifier)) return `relative imports end in .ts: ${specifier}`;
+  if (!/\.(tsx?|mjs|json|css)$/.test(specifier)) return `relative imports end in .ts: ${specifier}`;
   const target = posix.normalize(posix.join(posix.dirname(file), specifier));
-  const from = /^packages\/([^/]+)\/(src|test)\//.exec(file);
+  const from = /^packages\/([^/]+)\/(src|test|page)\//.exec(file);
   const to = /^packages\/([^/]+)\/(src|test)?/.exec(target);
   if (to !== null && from?.[1] !== to[1])
     return `reaches into the files of ${to[1]}; import the package by its name`;

@@ -28,7 +28,7 @@ export function checkSize(
   const longFiles = new Set<string>();
   const longFunctions = new Set<string>();
   for (const [file, source] of sources) {
-    if (!/^packages\/[^/]+\/src\//.test(file)) continue;
+    if (!/^packages\/[^/]+\/(src|page)\//.test(file)) continue;
     const lines = source.text.split('\n').length - 1;
     if (lines > MAX_FILE_LINES) {
       longFiles.add(file);

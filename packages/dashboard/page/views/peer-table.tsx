@@ -1,4 +1,4 @@
-import type { JSX } from 'preact';
+import type { JSX, RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { PeerRole, PeerState, PeerView } from '../../src/protocol/fleet-view.ts';
 import { useNow, useStore } from '../browser/store.ts';
@@ -127,52 +127,8 @@ function Filters({ query }: { readonly query: PeerQuery }): JSX.Element {
 function Grid({ total }: { readonly total: number }): JSX.Element {
   const { store, route } = usePage();
   const now = useNow(store);
-  const scroller = useRef<HTMLDivElement>(null);
-  const [top, setTop] = useState(0);
-  const [height, setHeight] = useState(400);
-  const [active, setActive] = useState(0);
-  const wantsFocus = useRef(false);
-  useLayoutEffect(() => {
-    const element = scroller.current;
-    if (element === null) return undefined;
-    const observer = new ResizeObserver(() => setHeight(element.clientHeight));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
-  const current = Math.min(active, total - 1);
-  const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - SPARE_ROWS);
-  const last = Math.min(total, Math.ceil((top + height) / ROW_HEIGHT) + SPARE_ROWS);
+  const { scroller, first, last, entry, setActive, setTop, onKeyDown } = useRows(total);
   const rows = store.index.rows(first, last);
-  useEffect(() => {
-    if (!wantsFocus.current) return;
-    const row = scroller.current?.querySelector<HTMLElement>(`[aria-rowindex="${current + 2}"]`);
-    if (row === null || row === undefined) return;
-    wantsFocus.current = false;
-    row.focus({ preventScroll: true });
-  });
-  const moveTo = (row: number): void => {
-    const target = Math.min(total - 1, Math.max(0, row));
-    wantsFocus.current = true;
-    setActive(target);
-    const element = scroller.current;
-    if (element === null) return;
-    const room = element.clientHeight - ROW_HEIGHT;
-    if (target * ROW_HEIGHT < element.scrollTop) element.scrollTop = target * ROW_HEIGHT;
-    else if ((target + 1) * ROW_HEIGHT > element.scrollTop + room)
-      element.scrollTop = (target + 1) * ROW_HEIGHT - room;
-    setTop(element.scrollTop);
-  };
-  const page = Math.max(1, Math.floor(height / ROW_HEIGHT) - 2);
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const target = rowOfKey(event.key, { current, page, total });
-    if (target === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!(event.target instanceof HTMLElement) || event.target.closest('[role="row"][tabindex]') === null)
-      return;
-    event.preventDefault();
-    moveTo(target);
-  };
-  // Where the tab key enters: the active row, or the first in sight when that is far away.
-  const entry = current >= first && current < last ? current : Math.floor(top / ROW_HEIGHT);
   return (
     <div
       class="grid"
@@ -203,6 +159,68 @@ function Grid({ total }: { readonly total: number }): JSX.Element {
       </div>
     </div>
   );
+}
+
+/** Which rows are in sight, and which of them the keyboard is at. */
+interface Rows {
+  readonly scroller: RefObject<HTMLDivElement | null>;
+  /** The rows to draw: from `first` up to and without `last`. */
+  readonly first: number;
+  readonly last: number;
+  /** Where the tab key enters: the active row, or the first in sight when that is far away. */
+  readonly entry: number;
+  readonly setActive: (row: number) => void;
+  readonly setTop: (pixels: number) => void;
+  readonly onKeyDown: (event: KeyboardEvent) => void;
+}
+
+function useRows(total: number): Rows {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [top, setTop] = useState(0);
+  const [height, setHeight] = useState(400);
+  const [active, setActive] = useState(0);
+  const wantsFocus = useRef(false);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return undefined;
+    const observer = new ResizeObserver(() => setHeight(element.clientHeight));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const current = Math.min(active, total - 1);
+  const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - SPARE_ROWS);
+  const last = Math.min(total, Math.ceil((top + height) / ROW_HEIGHT) + SPARE_ROWS);
+  useEffect(() => {
+    if (!wantsFocus.current) return;
+    const row = scroller.current?.querySelector<HTMLElement>(`[aria-rowindex="${current + 2}"]`);
+    if (row === null || row === undefined) return;
+    wantsFocus.current = false;
+    row.focus({ preventScroll: true });
+  });
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const page = Math.max(1, Math.floor(height / ROW_HEIGHT) - 2);
+    const wanted = rowOfKey(event.key, { current, page, total });
+    if (wanted === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!(event.target instanceof HTMLElement) || event.target.closest('[role="row"][tabindex]') === null)
+      return;
+    event.preventDefault();
+    const target = Math.min(total - 1, Math.max(0, wanted));
+    wantsFocus.current = true;
+    setActive(target);
+    if (scroller.current !== null) setTop(scrollTo(scroller.current, target));
+  };
+  const entry = current >= first && current < last ? current : Math.floor(top / ROW_HEIGHT);
+  return { scroller, first, last, entry, setActive, setTop, onKeyDown };
+}
+
+/** Scrolls as little as shows the row whole; returns how far it is scrolled then. */
+function scrollTo(element: HTMLElement, row: number): number {
+  // The head covers one row.
+  const room = element.clientHeight - ROW_HEIGHT;
+  if (row * ROW_HEIGHT < element.scrollTop) element.scrollTop = row * ROW_HEIGHT;
+  else if ((row + 1) * ROW_HEIGHT > element.scrollTop + room)
+    element.scrollTop = (row + 1) * ROW_HEIGHT - room;
+  return element.scrollTop;
 }
 
 function rowOfKey(
