@@ -101,8 +101,8 @@ export class TamperedOverlay implements Overlay {
     return this.#inner.onPeer(listener);
   }
 
-  refuse(isRefused: (peer: PeerId) => boolean): void {
-    this.#inner.refuse(isRefused);
+  refuse(isRefused: (peer: PeerId) => boolean, reconsider?: (peer: PeerId) => Promise<void>): void {
+    this.#inner.refuse(isRefused, reconsider);
   }
 
   echo(to: AddrInfo, bytes: number, deadline: Deadline): Promise<number> {

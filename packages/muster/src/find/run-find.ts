@@ -11,7 +11,7 @@ import { localAddress, parseAddress } from '../settings/address.ts';
 import type { findSettings } from '../settings/find-settings.ts';
 import { find, type Found } from './find.ts';
 import { type KnownMembers, readKnownMembers } from './known-members.ts';
-import { mismatch, OverlayLocator } from './overlay-locator.ts';
+import { MAX_PLACES, mismatch, OverlayLocator } from './overlay-locator.ts';
 import { parseQuery } from './query.ts';
 import { RegistryLocator } from './registry-locator.ts';
 import { foundJson, foundText } from './show-found.ts';
@@ -105,10 +105,11 @@ function isDefault({ config }: Context, key: string): boolean {
 function placesOf({ values }: Context, fleet: FleetFile | undefined): readonly string[] {
   const given = values.status.flatMap((text) => parseAddress(text) ?? []).map(localAddress);
   if (given.length > 0) return given;
-  // Nodes ask the indexers that they trust; an indexer knows its own.
+  // Nodes ask the indexers that they trust; what an indexer says of itself is known to itself alone.
   const members =
     fleet?.members.filter(({ state, status }) => state === 'running' && status !== undefined) ?? [];
-  const ranked = ['node', 'indexer'].flatMap((wanted) => members.filter(({ role }) => role === wanted));
+  const nodes = members.filter(({ role }) => role === 'node').slice(0, MAX_PLACES / 2);
+  const ranked = [...nodes, ...members.filter(({ role }) => role === 'indexer')];
   return ranked.flatMap(({ status }) => status ?? []);
 }
 

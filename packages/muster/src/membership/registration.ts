@@ -11,6 +11,8 @@ import { hostnameOf, listenAddressOf, type MemberFacts, tagsOf } from './member-
 
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 15_000;
+/** So often it registers again, in case its address, or what is known of it, has changed meanwhile. */
+const REGISTER_AGAIN_MS = 600_000;
 
 export interface RegistrationOptions {
   readonly client: RegistryClient;
@@ -36,6 +38,8 @@ export class Registration {
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #state: RegistrationState = { kind: 'new' };
+  /** Who is removed from the network does not come back by itself; who was forgotten altogether does. */
+  #mayJoin = true;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -108,16 +112,18 @@ export class Registration {
     const tags = tagsOf(facts);
     if (known.tags.join() !== tags.join()) await client.setTags(tags, { signal });
     if (known.visibility !== facts.visibility) await client.setVisibility(facts.visibility, { signal });
-    let isMember = network === 0 || known.networks.includes(network);
-    if (!isMember) isMember = await this.#join();
+    const isMember = network === 0 || known.networks.includes(network) || (await this.#join());
+    if (isMember) this.#mayJoin = false;
+    const isKnown = this.#state.kind === 'registered' && this.#state.nodeId === registered.nodeId;
     this.#state = { kind: 'registered', nodeId: registered.nodeId, isMember };
-    logger.info({ nodeId: registered.nodeId, network, isMember, hostname, tags }, 'registered');
+    if (!isKnown) logger.info({ nodeId: registered.nodeId, network, isMember, hostname, tags }, 'registered');
     onRegistered(registered.nodeId);
   }
 
   /** False when the registry refuses for good: then it is a node without a network, which is said. */
   async #join(): Promise<boolean> {
     const { client, network, networkToken, logger } = this.#options;
+    if (!this.#mayJoin) return false;
     const token = networkToken === undefined ? {} : { token: networkToken };
     try {
       await client.joinNetwork(network, { ...token, signal: this.#stopping.signal });
@@ -131,9 +137,9 @@ export class Registration {
     }
   }
 
-  /** Sends heartbeats until the registry has forgotten the node, which returns, or until the stop. */
+  /** Sends heartbeats until it is time to register again: the registry has forgotten the node, or it was long ago. */
   async #stayAlive(): Promise<void> {
-    const { client, heartbeatMs, logger } = this.#options;
+    const { client, heartbeatMs, timers, logger } = this.#options;
     const forgotten = new AbortController();
     const ended = AbortSignal.any([this.#stopping.signal, forgotten.signal]);
     let isFailing = false;
@@ -149,13 +155,13 @@ export class Registration {
         if (!isFailing)
           logger.warn({ error }, 'the registry takes no heartbeat; this node goes on without it');
         isFailing = true;
-        if (refusalOf(error)?.code === 'not_found') forgotten.abort();
+        if (refusalOf(error)?.code !== 'not_found') return;
+        this.#state = { kind: 'failing', reason: 'the registry has forgotten this node' };
+        this.#mayJoin = true;
+        forgotten.abort();
       },
     });
-    await new Promise<void>((resolve) => {
-      if (ended.aborted) resolve();
-      else ended.addEventListener('abort', () => resolve(), { once: true });
-    });
+    await timers.sleep(REGISTER_AGAIN_MS, ended).catch(() => {});
     await loop.stop();
   }
 }
