@@ -115,7 +115,11 @@ export class LeaseSeeker {
       signal.throwIfAborted();
       if (this.#hasEnded()) return { kind: 'ended' };
       const answer = await this.#ask();
-      if (answer === undefined) return { kind: 'own-rules' };
+      if (answer === undefined) {
+        // Whoever was named last may be at it still, authority or not: the rules of the original would join that pull, too.
+        if (this.#seen !== undefined) await this.#follow(this.#seen);
+        return this.#hasEnded() ? { kind: 'ended' } : { kind: 'own-rules' };
+      }
       if (answer.kind === 'granted') return { kind: 'granted', lease: answer.lease };
       this.#note(answer);
       if (clock.monotonic() >= until) return { kind: 'late' };

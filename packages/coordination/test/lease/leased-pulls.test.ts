@@ -299,6 +299,18 @@ describe('a lease that is lost while the object is read', () => {
   });
 });
 
+it('a holder is followed once more when the authority gets out of reach, before the origin is asked', async () => {
+  const s = await scene();
+  s.leases.give(s.resource, 'other');
+  s.leases.renews.add('other');
+  const { end } = await s.pull(s.digest);
+  await expect.poll(() => s.topics()).toEqual(['lease.held']);
+  s.leases.isReachable = false;
+  s.book.copy = s.give;
+  expect(await s.until(end)).toBe('peer');
+  expect(s.origin.opened).toHaveLength(0);
+});
+
 it('without a reachable authority a pull is as without leases', async () => {
   const s = await scene();
   s.leases.isReachable = false;
