@@ -8,7 +8,7 @@
  * - Renewals are not logged, as signs of life are not. When a lease was renewed last is known to the running process only, on its
  *   monotonic clock, and is no part of the stored state. After a start every lease in the table counts as renewed in that moment:
  *   its holder may have renewed it just before the end, so nobody else gets it before its whole time has passed once more.
- * - Tokens come from a counter that is part of the state and never goes back.
+ * - Tokens come from a counter that is part of the state and never goes back, unless an older copy of the whole store is put back.
  */
 
 /** One lease as it is stored. */
