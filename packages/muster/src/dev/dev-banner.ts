@@ -10,6 +10,8 @@ export interface DevAnnouncement {
   readonly joinLine: string;
   readonly joinExpiresAt: number;
   readonly timeScale: number;
+  /** What keeps the page from being shown; undefined when nothing does. */
+  readonly pageProblem: string | undefined;
   /** From the start of the program. */
   readonly startedInMs: number;
   /** How a person starts this program again. */
@@ -28,6 +30,7 @@ export function devReadyEvent(announcement: DevAnnouncement): object {
     startedInMs,
     folder: fleet.folder,
     page: fleet.page,
+    pageProblem: announcement.pageProblem ?? null,
     registry: fleet.registry,
     control: fleet.control,
     origin: fleet.origin,
@@ -40,13 +43,15 @@ export function devReadyEvent(announcement: DevAnnouncement): object {
 
 /** The banner for people. */
 export function devBanner(announcement: DevAnnouncement): string {
-  const { fleet, joinLine, startedInMs, launcher } = announcement;
+  const { fleet, joinLine, startedInMs, launcher, pageProblem } = announcement;
   const { origin, registry } = fleet;
+  const tries = commandsToTry(announcement);
+  const width = Math.max(...tries.map(([command]) => command.length));
   const seconds = (startedInMs / 1000).toFixed(1);
   return `${[
     `muster ${packageVersion()}: a fleet of ${count(fleet.members.length, 'process', 'processes')} runs on this machine, ready after ${seconds} s.`,
     facts([
-      ['page', fleet.page],
+      ['page', pageProblem === undefined ? fleet.page : `${fleet.page}, but ${pageProblem}`],
       ['registry', `${registry.address}, HTTP http://${registry.http}`],
       ['network', `${registry.network} (fleet), joined with a token`],
       ['origin', `${origin.url}, ${origin.repository}:${origin.tag}, ${showBytes(origin.bytes)}`],
@@ -70,8 +75,8 @@ export function devBanner(announcement: DevAnnouncement): string {
       .map((line) => `  * ${line}`)
       .join('\n')}`,
     `Another peer joins from a second terminal, with a line that is good once and for ten minutes:\n\n  ${launcher} join ${joinLine}`,
-    `Try in a second terminal:\n\n${commandsToTry(announcement)
-      .map(([command, what]) => `  ${command.padEnd(44)}  # ${what}`)
+    `Try in a second terminal:\n\n${tries
+      .map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`)
       .join('\n')}`,
     'Ctrl-C stops it.',
   ].join('\n\n')}\n`;

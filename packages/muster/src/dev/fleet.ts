@@ -63,6 +63,8 @@ export interface FleetParts {
   readonly makeNetwork: (registry: string, owner: string) => Promise<number>;
   /** Secrets that a peer which joins is given. */
   readonly secrets: { readonly psk: string; readonly networkToken: string };
+  /** Told what runs, whenever that has changed. */
+  readonly onFleet: (fleet: FleetFile) => void;
   /** Told how far the start has come. */
   readonly onProgress: (ready: number, all: number) => void;
 }
@@ -385,6 +387,7 @@ export class Fleet implements FleetControl {
   async #write(): Promise<void> {
     this.#isWritePlanned = false;
     if (this.#isStopping) return;
+    this.#parts.onFleet(this.fleet());
     this.#writing = this.#writing.then(() => writeFleetFile(this.fleet())).catch(() => {});
     await this.#writing;
   }

@@ -24,6 +24,7 @@ import type { devSettings } from '../settings/dev-settings.ts';
 import { ControlServer } from './control-server.ts';
 import { devBanner, devReadyEvent } from './dev-banner.ts';
 import { Fleet } from './fleet.ts';
+import { FleetPage } from './fleet-page.ts';
 import { openFleetFolder, touchFleetFolder } from './fleet-folder.ts';
 import { ensureFleetNetwork } from './fleet-network.ts';
 import { endLeftovers } from './leftovers.ts';
@@ -90,9 +91,15 @@ function addFolder(lifecycle: Lifecycle, folder: string, acceptClock: boolean): 
 }
 
 /** The fleet and its servers. Returns what gives the running fleet. */
-function addFleet(lifecycle: Lifecycle, context: Context, folder: string, logger: Logger): () => Fleet {
+function addFleet(
+  lifecycle: Lifecycle,
+  context: Context,
+  folder: string,
+  logger: Logger,
+): () => { readonly fleet: Fleet; readonly page: FleetPage } {
   let fleet: Fleet | undefined;
   let control: ControlServer | undefined;
+  let page: FleetPage | undefined;
   lifecycle.add({
     name: 'fleet',
     stopTimeoutMs: STOP_TIMEOUT_MS,
@@ -101,11 +108,13 @@ function addFleet(lifecycle: Lifecycle, context: Context, folder: string, logger
       await endLeftovers(folder, systemTimers);
       await removeFleetFile(folder);
       const ports = new PortBook(systemRandom);
-      const { fleet: made, token } = await makeFleet(context, folder, ports);
-      fleet = made;
       try {
+        const { isDefault, port } = wishedPort(context, 'page-port', context.values.pagePort);
+        page = await FleetPage.start(await ports.wished(port, 'page-port', isDefault), logger);
+        const { fleet: made, token } = await makeFleet(context, folder, { ports, page });
+        fleet = made;
         control = await ControlServer.start({ control: fleet, token, port: 0 });
-        fleet.setPlaces({ page: '', controlUrl: control.url });
+        fleet.setPlaces({ page: page.url, controlUrl: control.url });
         await fleet.start();
       } catch (error) {
         await end();
@@ -117,19 +126,29 @@ function addFleet(lifecycle: Lifecycle, context: Context, folder: string, logger
   const end = async (): Promise<void> => {
     await control?.stop();
     await fleet?.stop();
+    await page?.close();
     await removeFleetFile(folder).catch((error: unknown) => logger.warn({ error }, 'fleet.json stays'));
   };
-  return () => fleet as unknown as Fleet;
+  return () => ({ fleet: fleet as unknown as Fleet, page: page as unknown as FleetPage });
+}
+
+function wishedPort(
+  { config }: Context,
+  setting: string,
+  port: number,
+): { port: number; isDefault: boolean } {
+  return { port, isDefault: config.sources.get(setting) === 'default' };
 }
 
 async function makeFleet(
-  { config, values, io, progress }: Context,
+  context: Context,
   folder: string,
-  ports: PortBook,
+  { ports, page }: { readonly ports: PortBook; readonly page: FleetPage },
 ): Promise<{ readonly fleet: Fleet; readonly token: string }> {
+  const { values, io, progress } = context;
   const paths = fleetPaths(folder);
-  const isDefault = (setting: string): boolean => config.sources.get(setting) === 'default';
-  const registryPort = await ports.wished(values.registryPort, 'registry-port', isDefault('registry-port'));
+  const { port, isDefault } = wishedPort(context, 'registry-port', values.registryPort);
+  const registryPort = await ports.wished(port, 'registry-port', isDefault);
   const { token: adminToken } = await readOrCreateAdminToken(folder);
   const token = await readOrCreateSecret(paths.controlToken);
   const networkToken = await readOrCreateSecret(paths.networkToken);
@@ -156,6 +175,7 @@ async function makeFleet(
         const { identity: owner } = await loadKeyPair(files, { generate: false });
         return await ensureFleetNetwork({ registry, adminToken, networkToken, owner, ownerName });
       },
+      onFleet: (shown) => page.show(shown),
       onProgress: (ready, all) => progress.update(`${count(ready, 'process', 'processes')} of ${all} ready`),
     },
   );
@@ -171,13 +191,17 @@ async function readOrCreatePsk(path: string): Promise<Psk> {
   return (await readPskFile(path)).psk;
 }
 
-function announce(context: Context, fleet: Fleet): void {
+function announce(
+  context: Context,
+  { fleet, page }: { readonly fleet: Fleet; readonly page: FleetPage },
+): void {
   const { io, values } = context;
   const { line, expiresAt } = fleet.issueTicket();
   const announcement = {
     fleet: fleet.fleet(),
     joinLine: line,
     joinExpiresAt: expiresAt,
+    pageProblem: page.problem,
     timeScale: values.timeScale,
     startedInMs: Math.round(performance.now()),
     launcher: io.launcher,

@@ -42,11 +42,9 @@ export async function openPeerFolder(path: string, keyPath: string | undefined):
   const privateKeyPath = keyPath ?? join(path, KEY_NAME);
   const publicKeyPath = join(path, 'key.pub.pem');
   const undo = async (): Promise<void> => {
-    // The topmost of the folders that were made; none when it was there: then a new key is all there is to take back.
-    if (made !== undefined) return await rm(made, { recursive: true, force: true });
-    if (isNewKey && keyPath === undefined) {
-      for (const file of [privateKeyPath, publicKeyPath]) await rm(file, { force: true });
-    }
+    if (isNewKey) for (const file of [privateKeyPath, publicKeyPath]) await rm(file, { force: true });
+    // The topmost of the folders that were made; none when it was there.
+    if (made !== undefined) await rm(made, { recursive: true, force: true });
   };
   let isNewKey = false;
   try {

@@ -45,6 +45,7 @@ export async function fleetLab(
       environment: { ...process.env, FAKE_PROGRAM: script },
       makeNetwork: async () => 5,
       secrets: { psk: 'the psk', networkToken: 'the network token' },
+      onFleet: () => {},
       onProgress: (ready, all) => void progress.push(`${ready}/${all}`),
       ...parts,
     },
