@@ -1,6 +1,8 @@
 import type { CommandGroup } from '../cli/command.ts';
 import { adminToken, generate, show } from './keys.ts';
+import { killRegistry } from './demo-kill-registry.ts';
 import { liar as liarDemo } from './demo-liar.ts';
+import { partition as partitionDemo } from './demo-partition.ts';
 import { pull as pullDemo } from './demo-pull.ts';
 import { psk } from './keys-psk.ts';
 import { all as doctorAll } from './doctor-all.ts';
@@ -9,6 +11,7 @@ import { run as runMirror } from './mirror-run.ts';
 import { status as mirrorStatus } from './mirror-status.ts';
 import { demo } from './node-demo.ts';
 import { run } from './node-run.ts';
+import { serve as servePage } from './page.ts';
 import { serve as serveOrigin } from './origin-serve.ts';
 import { create as createNetwork } from './networks-create.ts';
 import { list as listNetworks } from './networks-list.ts';
@@ -72,7 +75,12 @@ export const groups: readonly CommandGroup[] = [
   {
     name: 'demo',
     summary: 'Do something to a running fleet, and check what comes of it.',
-    commands: [liarDemo, pullDemo],
+    commands: [killRegistry, liarDemo, pullDemo, partitionDemo],
+  },
+  {
+    name: 'page',
+    summary: 'Serve the page that shows a fleet at work.',
+    commands: [servePage],
   },
   {
     name: 'doctor',

@@ -34,10 +34,9 @@ export function killRegistry(ports: KillRegistryPorts): Script {
     story.check(checkAuthority(first, peerOf(wanted)));
     story.figure('findFromRegistryMs', first.ms);
 
-    story.step('A newcomer registers with the registry.');
     const newcomer = await control.add({ role: 'node' });
     story.undo(`removing ${newcomer.name}`, () => control.remove(newcomer.name));
-    const before = await roll.list();
+    const before = await untilKnown(story, ports, newcomer, wanted);
     story.figure('registeredBefore', before.length);
 
     story.step(`kill -9 of the registry, process ${registry.pid ?? '?'}.`);
@@ -49,9 +48,9 @@ export function killRegistry(ports: KillRegistryPorts): Script {
     await startNewcomer(story, ports, newcomer, wanted);
 
     story.step('Starting the registry again from what is on its disk.');
-    isBack();
     const restartedAt = story.now();
     await control.restart(registry.name);
+    isBack();
     const again = await story.until(WAIT_MS, async () => answered(await finder.findAtRegistry(wanted.name)));
     story.figure('registryDownMs', story.now() - killedAt);
     story.figure('registryBackMs', story.now() - restartedAt);
@@ -64,6 +63,30 @@ export function killRegistry(ports: KillRegistryPorts): Script {
     story.figure('registeredAfter', after.length);
     story.check(checkRoll(before, after));
   };
+}
+
+/** Waits until the newcomer is registered and is part of the overlay. Resolves with who is registered then. */
+async function untilKnown(
+  story: Story,
+  { roll, finder }: KillRegistryPorts,
+  newcomer: FleetMember,
+  wanted: FleetMember,
+): Promise<readonly RegisteredNode[]> {
+  const before = await story.until(WAIT_MS, async () => {
+    const nodes = await roll.list();
+    return nodes.some(({ name }) => name === newcomer.name) ? nodes : undefined;
+  });
+  const found = await story.until(WAIT_MS, async () =>
+    answered(await finder.findInOverlay(wanted.name, newcomer)),
+  );
+  story.check(
+    check(
+      'A newcomer registers, and meets the overlay',
+      before !== undefined && found !== undefined,
+      `${newcomer.name} ${before === undefined ? 'is not registered' : 'is registered'}, ${found === undefined ? 'and finds nobody' : `and finds ${wanted.name}`}`,
+    ),
+  );
+  return before ?? (await roll.list());
 }
 
 function answered(answer: FindAnswer): FindAnswer | undefined {
@@ -85,7 +108,7 @@ async function findWithout(
 ): Promise<void> {
   const { asked, wanted, before } = facts;
   story.step(`Finding ${wanted.name} without a registry, from ${asked.name}.`);
-  const publicKey = before.find(({ nodeId }) => nodeId === wanted.nodeId)?.publicKey ?? '';
+  const publicKey = before.find(({ name }) => name === wanted.name)?.publicKey ?? '';
   const answers: FindAnswer[] = [];
   for (let round = 0; round < OVERLAY_FINDS; round += 1) answers.push(await finder.find(wanted.name, asked));
   const times = answers.map(({ ms }) => ms);
