@@ -46,6 +46,10 @@ export const cliErrors = defineErrors({
   },
   MIRROR_REFUSED: { summary: 'The mirror answered, and not with what was asked for.' },
   MIRROR_UNUSED: { summary: 'The container runtime does not ask the mirror as it should.' },
+  PAGE_UNREACHABLE: {
+    summary: 'No page of a fleet answers at the address.',
+    hint: 'Start a fleet with `npm start` (or `muster dev`), or a page with `muster page serve`, and give its address with --page.',
+  },
   MEMBER_FAILED: { summary: 'A member of the demo did not start. The others were stopped.' },
   FIND_NOBODY: { summary: 'Nobody is known by what was asked for.' },
   FIND_NO_NETWORK: {
@@ -80,6 +84,7 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   STATUS_UNREACHABLE: 'unreachable',
   STATUS_REFUSED: 'refused',
   STATUS_NOT_FOUND: 'notFound',
+  PAGE_UNREACHABLE: 'unreachable',
   FIND_NOBODY: 'notFound',
   FIND_NO_NETWORK: 'usage',
   FIND_NO_MEMBERS: 'usage',

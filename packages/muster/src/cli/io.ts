@@ -1,4 +1,5 @@
 import type { Lifecycle, LogDestination } from '@muster/core';
+import type { Terminal } from './terminal.ts';
 
 /** Where text for the caller goes. */
 export interface Output {
@@ -21,6 +22,8 @@ export interface CliIo {
   readonly homeDirectory: string;
   /** How a person starts this program again, as in `npm run -s muster --`. */
   readonly launcher: string;
+  /** For programs that use the whole screen; undefined when no person sits at one. */
+  readonly terminal?: Terminal | undefined;
   /** Stops what runs when the process is asked to stop. Returns what takes that back. */
   stopOnSignals(lifecycle: Lifecycle): () => void;
   /** Calls back when the process is asked to read its files again. Returns what takes that back. */

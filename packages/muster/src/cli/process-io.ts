@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import process from 'node:process';
 import { type Lifecycle, processLogDestination, stopOnSignals } from '@muster/core';
 import type { CliIo, Output } from './io.ts';
+import { processTerminal } from './terminal.ts';
 
 /** A stream of the process. One whose reader is gone swallows what is written: a server goes on without it. */
 function output(stream: NodeJS.WriteStream): Output {
@@ -39,6 +40,7 @@ export function processIo(): CliIo {
     environment: process.env,
     homeDirectory: homedir(),
     launcher: launcher(),
+    terminal: processTerminal(),
     stopOnSignals(lifecycle) {
       const ignoreSignals = stopOnSignals(lifecycle);
       const ignoreParent = stopWithParent(lifecycle);

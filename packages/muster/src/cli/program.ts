@@ -5,6 +5,7 @@ import { find } from '../commands/find.ts';
 import { groups } from '../commands/index.ts';
 import { join } from '../commands/join.ts';
 import { pull } from '../commands/pull.ts';
+import { top } from '../commands/top.ts';
 import { cliErrors } from './cli-errors.ts';
 import type { AnyCommand, CommandContext, CommandGroup, Operand } from './command.ts';
 import { exitCodesText, rootHelpText } from './help.ts';
@@ -14,7 +15,7 @@ import { addSettingFlags, loadSettings } from './settings-flags.ts';
 import { packageVersion } from './version.ts';
 
 /** Commands without a noun. */
-const single: readonly AnyCommand[] = [dev, join, find, pull];
+const single: readonly AnyCommand[] = [dev, join, find, pull, top];
 
 /** Every command that stands alone or in a group. */
 export const commands: readonly AnyCommand[] = [...single, ...groups.flatMap((group) => group.commands)];
