@@ -72,6 +72,8 @@ export interface LeaseWish {
   readonly follow: (holder: Provider | undefined) => Promise<boolean>;
   /** The pull waits for others from now on. */
   readonly onWaiting: () => void;
+  /** It may be its turn: resolves when it could read from the origin at once. */
+  readonly onAsking: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -109,11 +111,12 @@ export class LeaseSeeker {
   /** Rejects with the reason of the signal only. */
   async seek(): Promise<Permit> {
     const { clock, timers } = this.#parts;
-    const { kind, signal, onWaiting } = this.#wish;
+    const { kind, signal, onWaiting, onAsking } = this.#wish;
     const until = clock.monotonic() + MAX_FOLLOW_MS;
     for (;;) {
       signal.throwIfAborted();
       if (this.#hasEnded()) return { kind: 'ended' };
+      await onAsking();
       const answer = await this.#ask();
       if (answer === undefined) {
         // Whoever was named last may be at it still, authority or not: the rules of the original would join that pull, too.

@@ -25,7 +25,7 @@ export class RunLease {
    * Resolves when the origin may be read, or when the Download has ended. Rejects as ORIGIN_FAILED, by us, when others have had the
    * lease for too long, and with the reason of the signal.
    */
-  async seek(download: Download, wish: Pick<LeaseWish, 'follow' | 'onWaiting' | 'signal'>): Promise<void> {
+  async seek(download: Download, wish: Omit<LeaseWish, 'digest' | 'kind' | 'download'>): Promise<void> {
     const { leasing } = this.#parts;
     if (leasing === undefined || this.#lease?.isHeld() === true) return;
     this.#lease = undefined;

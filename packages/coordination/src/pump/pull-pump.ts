@@ -23,6 +23,8 @@ const HAS_BUDGET_MS = 100;
 const ANNOUNCE_BUDGET_MS = 5_000;
 /** Announcements at one time; what is beyond is left to the next reconciliation. */
 const MAX_ANNOUNCEMENTS = 256;
+/** Until a running pull tries again to get a place in a queue that is full. */
+const FULL_MS = 500;
 /** For aborted pulls to clean up. */
 const ABORT_BUDGET_MS = 1_000;
 /** Largest manifest that is looked into for descriptors. */
@@ -33,6 +35,9 @@ interface Job extends PullRequest {
   readonly handle: InFlightHandle;
   readonly run: PullRun;
   readonly ended: PromiseWithResolvers<PullSource>;
+  hasSlot: boolean;
+  /** While a running pull waits for a slot again. */
+  turn: PromiseWithResolvers<void> | undefined;
 }
 
 /** The pump of one node. */
@@ -90,6 +95,8 @@ export class PullPump {
         handle: started.handle,
         run,
         ended,
+        hasSlot: false,
+        turn: undefined,
       },
       started.entry.startedAt,
       options.pullQueue,
@@ -108,12 +115,20 @@ export class PullPump {
   async stop(budgetMs: number): Promise<void> {
     this.#isStopped = true;
     const reason = coordinationErrors.create('SHUTTING_DOWN', 'the agent is shutting down');
+    const queued = this.#queue.drop();
+    for (const { run, turn } of queued) {
+      if (turn === undefined) continue;
+      run.stop(reason);
+      turn.resolve();
+    }
     await Promise.all(
-      this.#queue.drop().map(async (job) =>
-        this.#end(job, async () => {
-          throw reason;
-        }),
-      ),
+      queued
+        .filter(({ turn }) => turn === undefined)
+        .map(async (job) =>
+          this.#end(job, async () => {
+            throw reason;
+          }),
+        ),
     );
     await this.#settled(budgetMs);
     for (const job of this.#jobs.values()) job.run.stop(reason);
@@ -134,7 +149,8 @@ export class PullPump {
       return { kind: 'declined' };
     }
     this.#jobs.set(job.digest, job);
-    if (place === 'running') this.#start(job);
+    job.hasSlot = place === 'running';
+    if (job.hasSlot) this.#start(job);
     else job.handle.queued();
     return { kind: 'started', startedAt };
   }
@@ -146,9 +162,35 @@ export class PullPump {
 
   async #run(job: Job): Promise<void> {
     job.handle.running(this.#parts.clock.now());
-    await this.#end(job, async () => job.run.run());
+    const slot = { leave: () => this.#leaveSlot(job), take: async () => this.#takeSlot(job) };
+    await this.#end(job, async () => job.run.run(slot));
+    this.#leaveSlot(job);
+  }
+
+  /** The slot of the job goes to the next one. */
+  #leaveSlot(job: Job): void {
+    if (!job.hasSlot) return;
+    job.hasSlot = false;
     const next = this.#queue.finished(this.#parts.clock.monotonic());
-    if (next !== undefined) this.#start(next);
+    if (next === undefined) return;
+    next.hasSlot = true;
+    const { turn } = next;
+    next.turn = undefined;
+    if (turn === undefined) this.#start(next);
+    else turn.resolve();
+  }
+
+  /** Waits for a slot as queued pulls do. */
+  async #takeSlot(job: Job): Promise<void> {
+    const { clock, timers } = this.#parts;
+    while (!job.hasSlot && !this.#isStopped) {
+      const place = this.#queue.admit(job, clock.monotonic());
+      job.hasSlot = place === 'running';
+      if (place === 'full') await timers.sleep(FULL_MS);
+      if (place !== 'waiting') continue;
+      job.turn = Promise.withResolvers<void>();
+      await job.turn.promise;
+    }
   }
 
   /** The end of a job in all cases: its entry goes first, then those who follow it hear of it. Never rejects. */

@@ -25,6 +25,13 @@ const WATCH_MS = 250;
 /** Longest manifest that a pull takes: nothing larger is one, and it would be held in memory somewhere. */
 const MAX_MANIFEST_BYTES = 16_777_216;
 
+/** One of the places for pulls that read from an origin; who follows others gives it up meanwhile. */
+export interface PullSlot {
+  leave(): void;
+  /** Resolves with the slot, or when there will be none. */
+  take(): Promise<void>;
+}
+
 /** One pull. */
 export class PullRun {
   readonly #parts: PullPumpParts;
@@ -53,12 +60,12 @@ export class PullRun {
   }
 
   /** Resolves when the object is in the store; rejects with what went wrong, when all is told and cleaned up. */
-  async run(): Promise<PullSource> {
+  async run(slot: PullSlot): Promise<PullSource> {
     const endBudget = this.#watchBudget();
     let source: PullSource | undefined;
     try {
       this.#abort.signal.throwIfAborted();
-      source = (await this.#isStored()) ? 'present' : await this.#pull();
+      source = (await this.#isStored()) ? 'present' : await this.#pull(slot);
       return source;
     } catch (error) {
       throw error instanceof StopSignal ? error.reason : error;
@@ -71,7 +78,7 @@ export class PullRun {
     }
   }
 
-  async #pull(): Promise<PullSource> {
+  async #pull(slot: PullSlot): Promise<PullSource> {
     const { negative, descriptors, downloads } = this.#parts;
     const { digest, kind } = this.#subject;
     let download: Download | undefined;
@@ -80,7 +87,7 @@ export class PullRun {
       let feeder: Feeder | undefined;
       for (let isRead = false; !isRead;) {
         download = await downloads.open(digest, { kind, ...(size === undefined ? {} : { size }) });
-        await this.#seekLease(download);
+        await this.#seekLease(download, slot);
         await this.#copyFromPeers(download);
         feeder = await this.#feederOf(download);
         // Others may have given up what they fed; that says nothing about the origin.
@@ -179,14 +186,16 @@ export class PullRun {
   // The lease
 
   /** Waits until this node may read from the origin, or need not any more. */
-  async #seekLease(download: Download): Promise<void> {
+  async #seekLease(download: Download, slot: PullSlot): Promise<void> {
     const { clock } = this.#parts;
     await this.#lease.seek(download, {
       follow: async (holder) => this.#follow(download, holder),
       onWaiting: () => {
         this.#budgetSince = undefined;
         this.#handle.queued();
+        slot.leave();
       },
+      onAsking: slot.take,
       signal: this.#abort.signal,
     });
     if (this.#budgetSince !== undefined) return;

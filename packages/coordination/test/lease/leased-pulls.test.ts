@@ -171,6 +171,46 @@ describe('a lease that another has', () => {
   });
 });
 
+describe('pulls that wait for others', () => {
+  const digestsOf = (s: Awaited<ReturnType<typeof scene>>, count: number): Digest[] =>
+    Array.from({ length: count }, (_, index) => s.origin.add(Buffer.from(`object ${index}`)));
+
+  it('do not take the place of others, and get one when it is their turn', async () => {
+    const s = await scene();
+    const waiting = digestsOf(s, 60);
+    s.leases.renews.add('other');
+    for (const digest of waiting) {
+      s.leases.give(pullResource(digest), 'other');
+      expect((await s.pump(s.job(digest))).kind).toBe('started');
+    }
+    await expect.poll(() => s.leased.length).toBe(60);
+    expect(s.agent.load.running).toBeLessThanOrEqual(16);
+    expect(await s.until((await s.pull(s.digest)).end)).toBe('origin');
+    const ends = waiting.map(async (digest) => s.agent.follow(digest));
+    for (const digest of waiting) s.leases.end(pullResource(digest));
+    expect(await s.until(Promise.all(ends).then(() => 'all'))).toBe('all');
+    expect(s.origin.opened).toHaveLength(61);
+    await expect.poll(() => s.agent.load).toEqual({ running: 0, waiting: 0 });
+    expect(s.inflight.length).toBe(0);
+  });
+
+  it('end with the node, wherever they are', async () => {
+    const s = await scene();
+    const waiting = digestsOf(s, 75);
+    s.leases.renews.add('other');
+    // Those that read keep all the places, so that the others wait for one.
+    for (const digest of waiting.slice(0, 40)) s.leases.give(pullResource(digest), 'other');
+    s.origin.gate = new Promise(() => {});
+    for (const digest of waiting) await s.pump(s.job(digest));
+    await expect.poll(() => s.origin.opened.length).toBe(16);
+    await s.until(new Promise(() => {}), 250, 20);
+    expect(s.origin.opened).toHaveLength(16);
+    await s.until(s.agent.stop(0).then(() => 'stopped'));
+    await expect.poll(() => s.agent.load.running).toBe(0);
+    expect(s.inflight.length).toBe(0);
+  });
+});
+
 describe('an object that another has pulled', () => {
   async function done() {
     const s = await scene();
