@@ -108,6 +108,8 @@ describe('ambient sources', () => {
     expect(check(text, 'packages/muster/src/a.ts')).toEqual([]);
     expect(check(text, 'packages/registry/test/a.test.ts')).toEqual([]);
     expect(check(text, 'simulation/a.ts')).toHaveLength(1);
+    expect(check(text, 'packages/dashboard/page/model/a.ts')).toHaveLength(1);
+    expect(check(text, 'packages/dashboard/page/views/a.tsx')).toHaveLength(0);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { MapPainter } from '../browser/map-painter.ts';
-import { type Store, useStore } from '../browser/store.ts';
+import { type Store, useNow, useStore } from '../browser/store.ts';
 import { onThemeChange } from '../browser/theme.ts';
 import { count, plural } from '../model/format.ts';
 import { EVERY_PEER, type Route, ROLES, STATES } from '../model/route.ts';
@@ -20,6 +20,8 @@ export function FleetMap(): JSX.Element {
   const over = useRef<HTMLCanvasElement>(null);
   const [hovered, setHovered] = useState<string>();
   const controller = useRef<MapController>(null);
+  // The summary in words is made anew each second, not with each change.
+  useNow(store);
   useLayoutEffect(() => {
     if (base.current === null || over.current === null) return undefined;
     const made = new MapController(store, base.current, over.current, setHovered);

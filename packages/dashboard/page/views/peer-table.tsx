@@ -1,19 +1,21 @@
-import type { JSX, RefObject } from 'preact';
+import { Component, type JSX, type RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { PeerRole, PeerState, PeerView } from '../../src/protocol/fleet-view.ts';
 import { useNow, useStore } from '../browser/store.ts';
-import { count, plural } from '../model/format.ts';
+import { absolute, ago, count, plural } from '../model/format.ts';
 import { mainRole } from '../model/peer-index.ts';
 import { EVERY_PEER, type PeerQuery, ROLES, type SortKey, STATES } from '../model/route.ts';
 import { shown } from '../model/text.ts';
 import { go, replaceQuery, usePage } from './context.tsx';
-import { Ago, Foreign, Nothing, Role, Section, State } from './parts.tsx';
+import { Foreign, Nothing, Role, Section, State } from './parts.tsx';
 
 /** Pixels; the style sheet has the same. */
 const ROW_HEIGHT = 30;
 /** Rows beyond the edges that are drawn, so that scrolling shows no gaps. */
 const SPARE_ROWS = 6;
 const MAX_TAGS = 6;
+const MAX_NAME = 120;
+const SPOKEN_AFTER_MS = 700;
 
 const COLUMNS: readonly { readonly key: SortKey | 'tags'; readonly title: string }[] = [
   { key: 'name', title: 'Name' },
@@ -37,12 +39,13 @@ export function PeerTable(): JSX.Element {
       title="Peers"
       class="peers"
       note={
-        <span role="status">
+        <>
           {found}
           {unlisted > 0 ? `, ${count(unlisted)} more are not listed` : ''}
-        </span>
+        </>
       }
     >
+      <SpokenMatches query={route.query} found={found} />
       <Filters query={route.query} />
       {index.size === 0 ? (
         <NoPeers />
@@ -56,6 +59,22 @@ export function PeerTable(): JSX.Element {
         <Grid total={index.matching} />
       )}
     </Section>
+  );
+}
+
+/** Speaks how many peers match when a search has ended, not each time that the fleet changes. */
+function SpokenMatches({ query, found }: { readonly query: PeerQuery; readonly found: string }): JSX.Element {
+  const [spoken, setSpoken] = useState('');
+  const latest = useRef(found);
+  latest.current = found;
+  useEffect(() => {
+    const timer = setTimeout(() => setSpoken(latest.current), SPOKEN_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, [query.text, query.role, query.state]);
+  return (
+    <p class="hidden" role="status">
+      {spoken}
+    </p>
   );
 }
 
@@ -127,8 +146,16 @@ function Filters({ query }: { readonly query: PeerQuery }): JSX.Element {
 function Grid({ total }: { readonly total: number }): JSX.Element {
   const { store, route } = usePage();
   const now = useNow(store);
-  const { scroller, first, last, entry, setActive, setTop, onKeyDown } = useRows(total);
+  const { scroller, first, last, pool, entry, setActive, setTop, onKeyDown } = useRows(total);
   const rows = store.index.rows(first, last);
+  const onChoose = (event: Event): void => {
+    const row = event.target instanceof Element ? event.target.closest('[aria-rowindex]') : null;
+    const index = Number(row?.getAttribute('aria-rowindex')) - 2;
+    const [peer] = row === null ? [] : store.index.rows(index, index + 1);
+    if (peer === undefined) return;
+    setActive(index);
+    go({ ...route, peer: peer.id });
+  };
   return (
     <div
       class="grid"
@@ -138,24 +165,30 @@ function Grid({ total }: { readonly total: number }): JSX.Element {
       aria-colcount={COLUMNS.length}
       ref={scroller}
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}
-      onKeyDown={onKeyDown}
+      onKeyDown={(event) => {
+        const isOnRow = event.target instanceof Element && event.target.matches('.grid-body [role="row"]');
+        if (isOnRow && (event.key === 'Enter' || event.key === ' ')) {
+          event.preventDefault();
+          onChoose(event);
+        } else onKeyDown(event);
+      }}
     >
       <Head query={route.query} />
-      <div class="grid-body" role="rowgroup" style={{ height: `${total * ROW_HEIGHT}px` }}>
-        {rows.map((peer, offset) => (
-          <Row
-            key={peer.id}
-            peer={peer}
-            index={first + offset}
-            isEntry={first + offset === entry}
-            isChosen={route.peer === peer.id}
-            now={now}
-            onChoose={() => {
-              setActive(first + offset);
-              go({ ...route, peer: peer.id });
-            }}
-          />
-        ))}
+      <div class="grid-body" role="rowgroup" style={{ height: `${total * ROW_HEIGHT}px` }} onClick={onChoose}>
+        {rows.map((peer, offset) => {
+          const index = first + offset;
+          return (
+            <Row
+              // Elements are used again for other peers: making new ones is what costs when rows move.
+              key={index % pool}
+              peer={peer}
+              index={index}
+              isEntry={index === entry}
+              isChosen={route.peer === peer.id}
+              seen={ago(peer.lastSeenAt, now)}
+            />
+          );
+        })}
       </div>
     </div>
   );
@@ -167,6 +200,8 @@ interface Rows {
   /** The rows to draw: from `first` up to and without `last`. */
   readonly first: number;
   readonly last: number;
+  /** At least as many as there are rows to draw, and the same until the size of the list changes. */
+  readonly pool: number;
   /** Where the tab key enters: the active row, or the first in sight when that is far away. */
   readonly entry: number;
   readonly setActive: (row: number) => void;
@@ -210,7 +245,8 @@ function useRows(total: number): Rows {
     if (scroller.current !== null) setTop(scrollTo(scroller.current, target));
   };
   const entry = current >= first && current < last ? current : Math.floor(top / ROW_HEIGHT);
-  return { scroller, first, last, entry, setActive, setTop, onKeyDown };
+  const pool = Math.ceil(height / ROW_HEIGHT) + 2 * SPARE_ROWS + 2;
+  return { scroller, first, last, pool, entry, setActive, setTop, onKeyDown };
 }
 
 /** Scrolls as little as shows the row whole; returns how far it is scrolled then. */
@@ -282,51 +318,69 @@ interface RowProps {
   readonly index: number;
   readonly isEntry: boolean;
   readonly isChosen: boolean;
-  readonly now: number;
-  readonly onChoose: () => void;
+  /** When it was seen last, in words. */
+  readonly seen: string;
 }
 
-function Row({ peer, index, isEntry, isChosen, now, onChoose }: RowProps): JSX.Element {
+/** One peer; drawn again only when something of it has changed. */
+class Row extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    const now = this.props;
+    return (
+      next.peer !== now.peer ||
+      next.index !== now.index ||
+      next.isEntry !== now.isEntry ||
+      next.isChosen !== now.isChosen ||
+      next.seen !== now.seen
+    );
+  }
+
+  override render({ peer, index, isEntry, isChosen, seen }: RowProps): JSX.Element {
+    const name = shown(peer.name, MAX_NAME);
+    const at = peer.lastSeenAt;
+    return (
+      <div
+        class="grid-row"
+        role="row"
+        aria-rowindex={index + 2}
+        aria-selected={isChosen}
+        tabIndex={isEntry ? 0 : -1}
+        style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
+      >
+        <span role="gridcell" class="cell cell-name" title={name}>
+          <bdi>{name}</bdi>
+        </span>
+        <span role="gridcell" class="cell cell-role">
+          <Role role={mainRole(peer)} />
+        </span>
+        <span role="gridcell" class="cell cell-state">
+          <State state={peer.state} />
+        </span>
+        <span role="gridcell" class="cell cell-seen" title={at === undefined ? undefined : absolute(at)}>
+          {seen}
+        </span>
+        <span role="gridcell" class="cell cell-networks">
+          {peer.networks.slice(0, 8).join(', ') || '–'}
+        </span>
+        <span role="gridcell" class="cell cell-tags">
+          <Tags tags={peer.tags} />
+        </span>
+      </div>
+    );
+  }
+}
+
+function Tags({ tags }: { readonly tags: readonly string[] }): JSX.Element {
   // The role has a column of its own.
-  const tags = peer.tags.filter((tag) => !(ROLES as readonly string[]).includes(tag));
+  const shownTags = tags.filter((tag) => !(ROLES as readonly string[]).includes(tag));
   return (
-    <div
-      class="grid-row"
-      role="row"
-      aria-rowindex={index + 2}
-      aria-selected={isChosen}
-      tabIndex={isEntry ? 0 : -1}
-      style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
-      onClick={onChoose}
-      onKeyDown={(event) => {
-        if (event.key !== 'Enter' && event.key !== ' ') return;
-        event.preventDefault();
-        onChoose();
-      }}
-    >
-      <span role="gridcell" class="cell cell-name" title={shown(peer.name)}>
-        <Foreign text={peer.name} limit={120} />
-      </span>
-      <span role="gridcell" class="cell cell-role">
-        <Role role={mainRole(peer)} />
-      </span>
-      <span role="gridcell" class="cell cell-state">
-        <State state={peer.state} />
-      </span>
-      <span role="gridcell" class="cell cell-seen">
-        <Ago at={peer.lastSeenAt} now={now} />
-      </span>
-      <span role="gridcell" class="cell cell-networks">
-        {peer.networks.slice(0, 8).join(', ') || <span class="muted">–</span>}
-      </span>
-      <span role="gridcell" class="cell cell-tags">
-        {tags.slice(0, MAX_TAGS).map((tag) => (
-          <span key={tag} class="tag">
-            <Foreign text={tag} limit={32} />
-          </span>
-        ))}
-        {tags.length > MAX_TAGS ? <span class="muted">+{tags.length - MAX_TAGS}</span> : null}
-      </span>
-    </div>
+    <>
+      {shownTags.slice(0, MAX_TAGS).map((tag, position) => (
+        <span key={position} class="tag">
+          <Foreign text={tag} limit={32} />
+        </span>
+      ))}
+      {shownTags.length > MAX_TAGS ? <span class="muted">+{shownTags.length - MAX_TAGS}</span> : null}
+    </>
   );
 }

@@ -78,6 +78,7 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     await shows(open, '1 of 1 peer');
     await open.page.locator('.link-live').waitFor(WAIT);
     expect(await open.page.locator('main.is-old').count()).toBe(0);
+    expect(open.complaints).toEqual([]);
   });
 
   it('does not pretend to understand another protocol', async () => {
