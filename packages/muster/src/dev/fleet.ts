@@ -7,7 +7,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock, Random, Timers } from '@muster/core';
+import { type Clock, errorCode, type Random, type Timers } from '@muster/core';
 import { loadKeyPair } from '@muster/discovery/keys';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
 import type { FleetFile, FleetMember } from '../fleet/fleet-file.ts';
@@ -310,12 +310,19 @@ export class Fleet implements FleetControl {
   async #startNew(wish: NewMember & { readonly name: string }): Promise<FleetMember> {
     if (this.#isStopping) throw fleetErrors.create('FLEET_MEMBER_STATE', 'the fleet is being stopped');
     await this.#ensureKey(wish.name);
-    const planned = await planMember(wish, {
-      shared: this.#shared,
-      ports: this.#parts.ports,
-      origin: this.#originUrl,
-    });
-    return await this.#startPlanned(planned);
+    try {
+      return await this.#startPlanned(await this.#plan(wish));
+    } catch (error) {
+      // Another program was quicker with one of the ports that were free a moment ago: that is bad luck once.
+      if (errorCode((error as Error).cause) !== 'ADDRESS_IN_USE' || this.#isStopping) throw error;
+      this.#members.find(wish.name).closeLog();
+      return await this.#startPlanned(await this.#plan(wish));
+    }
+  }
+
+  async #plan(wish: NewMember & { readonly name: string }): Promise<PlannedMember> {
+    const { ports } = this.#parts;
+    return await planMember(wish, { shared: this.#shared, ports, origin: this.#originUrl });
   }
 
   async #startPlanned(

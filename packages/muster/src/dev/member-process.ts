@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import process from 'node:process';
-import type { Timers } from '@muster/core';
+import { MusterError, type Timers } from '@muster/core';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
 import type { FleetMember, MemberState } from '../fleet/fleet-file.ts';
 import type { BoundedLog } from './bounded-log.ts';
@@ -40,7 +40,7 @@ export class MemberProcess {
   #child: ChildProcess | undefined;
   #state: MemberState = 'starting';
   #facts: Partial<FleetMember> = {};
-  #lastError: string | undefined;
+  #lastError: Error | undefined;
   #ending: MemberState | undefined;
 
   constructor(parts: MemberParts) {
@@ -147,11 +147,11 @@ export class MemberProcess {
   async #watchEnd(child: ChildProcess): Promise<undefined> {
     const { log } = this.#parts;
     createInterface(child.stderr as Readable).on('line', (line) => {
-      this.#lastError = messageOf(line) ?? this.#lastError ?? line;
+      this.#lastError = errorOf(line) ?? this.#lastError ?? new Error(line);
       log.write(line);
     });
     child.on('error', (error) => {
-      this.#lastError = error.message;
+      this.#lastError = error;
     });
     try {
       await once(child, 'close');
@@ -193,11 +193,16 @@ export class MemberProcess {
     });
   }
 
+  /** Its cause is what the member itself has said, so that the exit code is that of the cause. */
   #failed(): Error {
-    const reason = this.#lastError ?? this.#child?.signalCode ?? `exit code ${this.#child?.exitCode}`;
+    const cause = this.#lastError;
+    const reason = cause?.message ?? this.#child?.signalCode ?? `exit code ${this.#child?.exitCode}`;
+    const log = `Its log, logs/${this.name}.log in the folder of the fleet, may say more.`;
+    const hint = cause instanceof MusterError && cause.hint !== undefined ? cause.hint : log;
     return fleetErrors.create('FLEET_MEMBER_FAILED', `${this.name} did not start: ${reason}`, {
-      hint: `Its log, logs/${this.name}.log in the folder of the fleet, may say more.`,
+      hint,
       details: { name: this.name },
+      ...(cause === undefined ? {} : { cause }),
     });
   }
 
@@ -222,11 +227,13 @@ async function readyLine(child: ChildProcess): Promise<Readonly<Record<string, u
   return await promise;
 }
 
-/** The message in the line of an error. */
-function messageOf(line: string): string | undefined {
+/** The error that a line tells of, as commands write it with --json. */
+function errorOf(line: string): Error | undefined {
   try {
-    const { error } = JSON.parse(line) as { error?: { message?: unknown } };
-    return typeof error?.message === 'string' ? error.message : undefined;
+    const { error } = JSON.parse(line) as { error?: { code?: unknown; message?: unknown; hint?: unknown } };
+    if (typeof error?.message !== 'string' || typeof error.code !== 'string') return undefined;
+    const hint = typeof error.hint === 'string' ? { hint: error.hint } : {};
+    return new MusterError(error.code, error.message, hint);
   } catch {
     return undefined;
   }

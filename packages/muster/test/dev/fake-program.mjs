@@ -2,7 +2,7 @@
  * Stands in for `muster` in tests of the supervisor: says that it is ready, as the command that it is asked for would, and writes
  * what it hears over its channel into its log. How it misbehaves is in the file that FAKE_PROGRAM names: {"<name>": "<how>"}.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 
 const flags = new Map(
@@ -45,8 +45,11 @@ process.on('SIGTERM', () => {
   process.exit(0);
 });
 
-if (how === 'broken') {
-  process.stderr.write(`${JSON.stringify({ error: { code: 'X', message: 'a made-up reason' } })}\n`);
+if (how === 'broken' || (how === 'unlucky' && !existsSync(`${process.env.FAKE_PROGRAM}.met`))) {
+  const code = how === 'broken' ? 'LOG_CORRUPT' : 'ADDRESS_IN_USE';
+  const error = { code, message: 'a made-up reason', hint: 'a made-up hint' };
+  process.stderr.write(`a line of a log\n${JSON.stringify({ error })}\nanother line\n`);
+  writeFileSync(`${process.env.FAKE_PROGRAM}.met`, '');
   process.exitCode = 1;
   process.disconnect();
 } else if (how !== 'silent') {

@@ -81,10 +81,24 @@ describe('a fleet', () => {
     await expect(lab.fleet.start()).rejects.toMatchObject({
       code: 'FLEET_MEMBER_FAILED',
       message: 'alpha did not start: a made-up reason',
+      hint: 'a made-up hint',
+      cause: expect.objectContaining({ code: 'LOG_CORRUPT' }) as Error,
     });
     const pids = lab.fleet.fleet().members.map(({ pid }) => pid ?? 0);
     await lab.fleet.stop();
     expect(pids.some(isProcess)).toBe(false);
+  });
+
+  it('tries other ports when somebody was quicker with one', async () => {
+    await using lab = await fleetLab(folder.path(), SMALL);
+    await lab.misbehave({ alpha: 'unlucky' });
+    await lab.fleet.start();
+    expect(lab.events.filter(({ name }) => name === 'alpha').map(({ state }) => state)).toEqual([
+      'starting',
+      'failed',
+      'starting',
+      'running',
+    ]);
   });
 
   it('that is stopped while it starts ends what has started', async () => {
