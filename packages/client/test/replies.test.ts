@@ -237,6 +237,8 @@ describe('typed results', () => {
       [2, 2],
       [2, 4],
     ]);
+    const enough = await client.listNodes(3, { pageSize: 2, maxNodes: 3 });
+    expect(enough.nodes.map((node) => node.nodeId)).toEqual([1, 2, 3, 4]);
     fake.script = (_, connection) => connection.answer({ type: 'list_nodes_ok', nodes: [], next_after: 5 });
     await expect(client.listNodes(3, { pageSize: 2 })).rejects.toMatchObject({ code: 'PROTOCOL' });
   });

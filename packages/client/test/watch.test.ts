@@ -123,6 +123,23 @@ describe('watch', () => {
     expect(requests.map(({ message }) => message['since_version'])).toEqual([0, 10, 0, 0, 7]);
   });
 
+  it('polls at once when its consumer has reason to', async () => {
+    let pauses = 0;
+    const { events, requests } = await watchReplies(
+      [list([entry(1)], { version: 5 }), 'drop', list([entry(2)], { version: 9 })],
+      {
+        intervalMs: 1_000_000_000,
+        onPause: (pollNow: () => void) => {
+          pauses += 1;
+          setImmediate(pollNow);
+        },
+      },
+    );
+    expect(events).toEqual(['*1', '-1', '+2']);
+    expect(requests).toHaveLength(4);
+    expect(pauses).toBe(3);
+  });
+
   it('compares everything from time to time', async () => {
     const { requests } = await watchReplies(
       [list([], { version: 5 }), list([], { version: 5 }), list([], { version: 5 })],

@@ -1,6 +1,7 @@
 import { recordingLogger } from '@muster/core';
 import { ManualClock, seededRandom } from '@muster/core/testing';
 import { DiscoveryDaemon } from '../../src/daemon.ts';
+import type { ConnectionPolicy } from '../../src/overlay/connection-policy.ts';
 import { ed25519Crypto } from '../../src/records/ed25519-crypto.ts';
 import { DEFAULT_SETTINGS, type DiscoverySettings } from '../../src/settings.ts';
 import { MemoryPeerStore } from '../../src/stores/memory-peer-store.ts';
@@ -14,7 +15,11 @@ export class Daemons {
   readonly all: DiscoveryDaemon[] = [];
 
   /** A daemon that has not been started; with `key` that of an earlier one, which is its restart with nothing kept. */
-  make(settings: Partial<DiscoverySettings>, key = this.all.length): DiscoveryDaemon {
+  make(
+    settings: Partial<DiscoverySettings>,
+    key = this.all.length,
+    policy?: ConnectionPolicy,
+  ): DiscoveryDaemon {
     const identity = testIdentity(key);
     const { clock } = this;
     const daemon = new DiscoveryDaemon({
@@ -26,13 +31,18 @@ export class Daemons {
       overlay: this.network.overlay(identity.peerId),
       crypto: ed25519Crypto(identity),
       peers: new MemoryPeerStore(),
+      ...(policy !== undefined && { policy }),
     });
     this.all.push(daemon);
     return daemon;
   }
 
-  async started(settings: Partial<DiscoverySettings>, key?: number): Promise<DiscoveryDaemon> {
-    const daemon = this.make(settings, key);
+  async started(
+    settings: Partial<DiscoverySettings>,
+    key?: number,
+    policy?: ConnectionPolicy,
+  ): Promise<DiscoveryDaemon> {
+    const daemon = this.make(settings, key, policy);
     await daemon.start();
     return daemon;
   }
