@@ -1,7 +1,7 @@
 /** Hundreds of agents with their runtimes, one origin, one overlay, and what can be done to them while they work. */
 
 import { type ClusterNode, type CoordinationSettings, MemoryFiles } from '@muster/coordination';
-import { peerIdOf } from '@muster/core/identity';
+import { Identity, peerIdOf } from '@muster/core/identity';
 import { type SimRandom, Simulation } from '../kernel/index.ts';
 import { type LinkOptions, SimNetwork } from '../network/index.ts';
 import { SimMembers } from './fabric/sim-members.ts';
@@ -10,6 +10,8 @@ import { addressOf, ipOf, PeerBook } from './fabric/sim-peers.ts';
 import { type RoutingOptions, SimRouting } from './fabric/sim-routing.ts';
 import { TransferDirectory } from './fabric/sim-transfer.ts';
 import type { TransferLies } from './fabric/transfer-endpoint.ts';
+import { LeaseBook } from './leases/lease-book.ts';
+import { SimRegistry } from './leases/sim-registry.ts';
 import { Ledger } from './ledger.ts';
 import { SimRuntime } from './runtime.ts';
 import { simSettings } from './settings.ts';
@@ -31,6 +33,8 @@ export interface FleetOptions {
   /** Real bytes a second that leave an agent. @default 125 MB/s */
   readonly egressBytesPerSecond?: number;
   readonly tampering?: Tampering;
+  /** A registry grants leases for pulls. Clocks run up to this much too fast or too slow, in parts per million. */
+  readonly leases?: { readonly driftPpm: number };
 }
 
 interface Host {
@@ -55,12 +59,14 @@ export class Fleet {
   timersAtStart = 0;
   readonly #byHost = new Map<string, Host>();
   readonly #newsMs: readonly [number, number];
+  readonly #driftPpm: number;
   readonly #ready = new Set<string>();
 
   private constructor(options: FleetOptions) {
     this.sim = new Simulation({ seed: options.seed });
     this.random = this.sim.random.fork('fleet');
     this.#newsMs = options.newsMs ?? [200, 10_000];
+    this.#driftPpm = options.leases?.driftPpm ?? 0;
     const network = new SimNetwork(this.sim, {
       coreMs: 0.5,
       accessMs: [0.2, 1],
@@ -69,7 +75,9 @@ export class Fleet {
     });
     const book = new PeerBook();
     this.hosts = Array.from({ length: options.agents }, (_, index) => `n${String(index).padStart(3, '0')}`);
-    const nodes = this.hosts.map((host) => nodeOf(host, this.random));
+    const identities = options.leases === undefined ? undefined : identitiesOf(this.hosts, this.random);
+    const nodes = this.hosts.map((host) => nodeOf(host, this.random, identities?.get(host)));
+    const ledger = new Ledger();
     for (const { id, peerId } of nodes) book.add(peerId, id);
     this.world = {
       sim: this.sim,
@@ -78,11 +86,19 @@ export class Fleet {
       routing: new SimRouting(network, book, () => this.hosts, options.routing ?? {}),
       book,
       transfers: new TransferDirectory(),
-      ledger: new Ledger(),
+      ledger,
       settings: simSettings(options.settings),
       egressBytesPerSecond: options.egressBytesPerSecond ?? 125e6,
       tampering: options.tampering ?? {},
       nodes,
+      registry:
+        identities === undefined
+          ? undefined
+          : {
+              sim: new SimRegistry(network, this.#drift()),
+              identities,
+              book: new LeaseBook(ledger),
+            },
     };
     for (const node of nodes) this.#addHost(node, options.unseen ?? 0);
   }
@@ -91,12 +107,14 @@ export class Fleet {
   static async start(options: FleetOptions): Promise<Fleet> {
     const fleet = new Fleet(options);
     for (const host of fleet.hosts) fleet.#ready.add(host);
+    const { registry } = fleet.world;
+    for (const [host, identity] of registry?.identities ?? []) await registry?.sim.register(host, identity);
     const starts = fleet.hosts.map(async (host) => fleet.#start(host));
     await fleet.sim.settle();
     await Promise.all(starts);
     await fleet.sim.runFor(120_000);
     fleet.sim.process('sampler').every(SAMPLE_MS, () => fleet.#sample());
-    fleet.timersAtStart = fleet.sim.pendingEvents;
+    fleet.timersAtStart = fleet.sim.livingEvents;
     return fleet;
   }
 
@@ -167,7 +185,7 @@ export class Fleet {
     const present = this.#host(host);
     present.incarnation += 1;
     this.sim.trace.note(this.sim.now, host, 'started', present.incarnation);
-    const process = this.sim.process(`${host}#${present.incarnation}`);
+    const process = this.sim.process(`${host}#${present.incarnation}`, { driftPpm: this.#drift() });
     const ready = this.world.nodes.filter(({ id }) => this.#ready.has(id) || id === host);
     const members = new SimMembers(host, ready, present.hidden);
     const agent = await SimAgent.start({
@@ -180,6 +198,10 @@ export class Fleet {
     });
     if (present.lies !== undefined) agent.endpoint.lies = present.lies;
     present.agent = agent;
+  }
+
+  #drift(): number {
+    return this.#driftPpm === 0 ? 0 : this.random.between(-this.#driftPpm, this.#driftPpm);
   }
 
   #tellAll(host: string, isReady: boolean): void {
@@ -236,12 +258,16 @@ export class Fleet {
   }
 }
 
-function nodeOf(host: string, random: SimRandom): ClusterNode {
+function identitiesOf(hosts: readonly string[], random: SimRandom): ReadonlyMap<string, Identity> {
+  return new Map(hosts.map((host) => [host, Identity.fromSeed(random.fork(`key ${host}`).bytes(32))]));
+}
+
+function nodeOf(host: string, random: SimRandom, identity: Identity | undefined): ClusterNode {
   return {
     id: host,
     addr: `${ipOf(host)}:${TRANSFER_PORT}`,
     zone: '',
-    peerId: peerIdOf(random.fork(`key ${host}`).bytes(32)),
+    peerId: peerIdOf(identity?.publicKey ?? random.fork(`key ${host}`).bytes(32)),
     p2pAddrs: [addressOf(host)],
   };
 }

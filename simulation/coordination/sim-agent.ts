@@ -25,6 +25,8 @@ import {
   OriginClient,
   Prefetch,
   ProviderOrder,
+  pullLeasing,
+  type PullLeasing,
   PullPump,
   readManifest,
   type Resolution,
@@ -32,6 +34,7 @@ import {
   type Digest,
 } from '@muster/coordination';
 import { EventBus, type Logger, silentLogger } from '@muster/core';
+import { registryLeases } from 'muster';
 import type { SimProcess } from '../kernel/index.ts';
 import { SimContentRouting } from './fabric/sim-routing.ts';
 import type { SimMembers } from './fabric/sim-members.ts';
@@ -137,6 +140,7 @@ export class SimAgent {
       discovery,
       copyFromPeers: async (request, signal) => this.sessions.copyFromPeers(request, signal),
       isFollowed: (digest) => this.sessions.isFollowed(digest),
+      ...leasingOf(parts, logger, (digest, nodeId) => suppression.hasCached(digest, nodeId)),
       options,
     });
     const { pump } = this.pump;
@@ -281,6 +285,7 @@ export class SimAgent {
     events.on('*', ({ topic, payload }) => {
       sim.trace.note(sim.now, this.host, topic, JSON.stringify(payload));
       ledger.happened(this.host, topic, payload as never);
+      world.registry?.book.happened(this.host, topic, payload as never);
     });
     events.on('origin.succeeded', ({ payload: { digest, kind } }) => {
       if (world.tampering.leaksInFlight === true) {
@@ -292,6 +297,21 @@ export class SimAgent {
       }
     });
   }
+}
+
+/** With the leases of the registry, if the world has one. */
+function leasingOf(
+  { world, process, host, members }: SimAgentParts,
+  logger: Logger,
+  onHolder: PullLeasing['onHolder'] & {},
+): { readonly leasing?: PullLeasing } {
+  const { registry } = world;
+  const identity = registry?.identities.get(host);
+  if (registry === undefined || identity === undefined) return {};
+  const client = registry.sim.clientOf(process, host, identity);
+  const real = registryLeases({ client, timers: process, clock: process, logger, prefix: '0:' });
+  const leases = world.tampering.leases?.(real) ?? real;
+  return { leasing: pullLeasing(registry.book.watch(host, process, leases), members, onHolder) };
 }
 
 function originOf(

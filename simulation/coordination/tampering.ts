@@ -1,4 +1,5 @@
 import type { ColdStartRequest, Resolution } from '@muster/coordination';
+import type { Leases } from '@muster/core';
 import type { SimAgent } from './sim-agent.ts';
 
 /** Bugs to plant in agents, so that tests can see whether the checkers find them. */
@@ -11,6 +12,8 @@ export interface Tampering {
     request: ColdStartRequest,
     proceed: () => Promise<Resolution>,
   ) => Promise<Resolution>;
+  /** Stands before the leases of an agent. */
+  readonly leases?: (leases: Leases) => Leases;
   /** The in-flight entry of a finished pull stays. */
   readonly leaksInFlight?: boolean;
   /** Requests of runtimes are swallowed with this probability. */

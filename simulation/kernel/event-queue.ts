@@ -30,6 +30,11 @@ export class EventQueue {
     return this.#heap.length - this.#cancelled;
   }
 
+  /** Of those, what is not of the dead; looks at each. */
+  get living(): number {
+    return this.#heap.filter(({ action, owner }) => action !== undefined && owner?.isAlive !== false).length;
+  }
+
   push(at: number, action: () => void, owner: EventOwner | undefined): ScheduledEvent {
     const event: ScheduledEvent = { at, order: this.#order++, action, owner };
     this.#heap.push(event);

@@ -57,6 +57,11 @@ export class Simulation {
     return this.#queue.size;
   }
 
+  /** Events still to come that are nobody's, or those of processes that live. Looks at each of them. */
+  get livingEvents(): number {
+    return this.#queue.living;
+  }
+
   process(name: string, options: ProcessOptions = {}): SimProcess {
     return new SimProcess(this, name, options);
   }

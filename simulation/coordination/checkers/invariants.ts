@@ -40,7 +40,7 @@ function checkRest(fleet: Fleet, report: Report): void {
   report.figure('left over at rest', busy.length, 'things', { atMost: 0 });
   for (const line of busy.slice(0, 5)) report.note(line);
   // A timer that stays each time would show in the size of the fleet, or of what was asked of it.
-  const gained = fleet.sim.pendingEvents - fleet.timersAtStart;
+  const gained = fleet.sim.livingEvents - fleet.timersAtStart;
   report.figure('timers more than at the start', gained, 'timers', {
     atMost: fleet.hosts.length + TIMERS_BESIDE,
   });

@@ -1,5 +1,6 @@
 import { S2, S21, S23, S2B, S3, S4, S5 } from './healthy.ts';
 import { LIES, S12, S12C, S12D, S12E, S12F } from './liars.ts';
+import { LEASES, S25, S26, S27, S28 } from './leases.ts';
 import { MIX } from './mix.ts';
 import { S10, S11, S11B, S12B, S9 } from './origins.ts';
 import { S6, S7, S8 } from './pullers.ts';
@@ -36,8 +37,13 @@ export const SCENARIOS: readonly Scenario[] = [
   S21,
   S22,
   S23,
+  S25,
+  S26,
+  S27,
+  S28,
   LOSS,
   MIX,
+  LEASES,
   ...LIES,
 ];
 

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { Leases } from '@muster/core';
+import { checkLeases } from '../../coordination/checkers/leases.ts';
+import { everybodyPulls } from '../../coordination/scenarios/leases.ts';
 import { digestsOf, playOut, type Script } from '../../coordination/scenarios/setup.ts';
 import type { Tampering } from '../../coordination/tampering.ts';
 import { isMet } from '../../services.ts';
@@ -11,9 +14,14 @@ const play: Script['play'] = async ({ image, pullEverywhere, served }) => {
 };
 
 /** Names of the figures that miss their targets when the bug is planted. */
-async function missedWith(tampering: Tampering, script = play): Promise<readonly string[]> {
+async function missedWith(
+  tampering: Tampering,
+  script = play,
+  leases?: { readonly driftPpm: number },
+): Promise<readonly string[]> {
   const options = { seed: 5, isQuick: true };
-  const result = await playOut({ play: script }, options, { seed: 5, agents: 10, tampering });
+  const fleet = { seed: 5, agents: 10, tampering, ...(leases === undefined ? {} : { leases }) };
+  const result = await playOut({ play: script }, options, fleet);
   return result.figures.filter((figure) => !isMet(figure)).map(({ name }) => name);
 }
 
@@ -45,14 +53,57 @@ describe('planted bugs', () => {
   });
 
   test('nodes that do not agree on a puller: every node pulls by itself', async () => {
-    const missed = await missedWith({
-      resolve: async (agent, { digest, kind, registry, repository }) => {
-        await agent.server.startLocalPull({ kind, registry, repository, trigger: 'mirror' }, [digest]);
-        return { how: 'own-pull', outcome: 'planted' };
-      },
-    });
+    const missed = await missedWith({ resolve: everybodyPulls });
     expect(missed).toContain('origin pulls per digest, most');
     expect(missed).toContain('copies read from the origin');
+  });
+
+  const leased: Script['play'] = async (parts) => {
+    const outcome = await play(parts);
+    checkLeases(parts.fleet, parts.report, outcome.digests);
+    return outcome;
+  };
+
+  test('without one, leases make it one pull even when every node pulls by itself', async () => {
+    expect(await missedWith({ resolve: everybodyPulls }, leased, { driftPpm: 100 })).toEqual([]);
+  });
+
+  test('two that have the same lease', async () => {
+    // An authority that has no memory.
+    let token = 0;
+    const leases = (): Leases => ({
+      acquire: async (resource) => ({
+        kind: 'granted',
+        lease: {
+          resource,
+          epoch: 1,
+          token: ++token,
+          ttlMs: 10_000,
+          lost: new AbortController().signal,
+          isHeld: () => true,
+          release: async () => {},
+        },
+      }),
+    });
+    const missed = await missedWith({ leases, resolve: everybodyPulls }, leased, { driftPpm: 100 });
+    expect(missed).toContain('broken rules');
+    expect(missed).toContain('successful pulls per digest, most, no holder having gone');
+  });
+
+  test('nodes that read without asking for the lease again when it is done', async () => {
+    const leases = (real: Leases): Leases => ({
+      acquire: async (resource, limit) => {
+        const answer = await real.acquire(resource, limit);
+        if (answer.kind !== 'done') return answer;
+        return real.acquire(resource, { ...limit, notwithstanding: answer });
+      },
+    });
+    const blind: Script['play'] = async (parts) => {
+      parts.fleet.world.routing.isOff = true;
+      return leased(parts);
+    };
+    const missed = await missedWith({ leases, resolve: everybodyPulls }, blind, { driftPpm: 100 });
+    expect(missed).toContain('successful pulls per digest, most, no holder having gone');
   });
 
   test('pulls whose entries stay in flight', async () => {

@@ -40,13 +40,13 @@ async function scene() {
   };
   /** Lets time pass in steps until the pull has ended. */
   const until = async (end: Promise<string>, stepMs = 250, steps = 10_000): Promise<string> => {
-    let outcome: string | undefined;
-    void end.then((text) => (outcome = text));
-    for (let step = 0; step < steps && outcome === undefined; step++) {
+    const seen: { outcome?: string } = {};
+    void end.then((text) => (seen.outcome = text));
+    for (let step = 0; step < steps && seen.outcome === undefined; step++) {
       fixture.clock.advance(stepMs);
       await new Promise<void>((resolve) => void setImmediate(resolve));
     }
-    return outcome ?? 'still running';
+    return seen.outcome ?? 'still running';
   };
   const topics = (): string[] => fixture.leased.map(({ topic }) => topic);
   return { ...fixture, leases, digest, resource, book, copies, told, give, until, topics };
