@@ -14,6 +14,8 @@ const PEERS_TOLERANCE_SHARE = 0.35;
 const FILL_TOLERANCE = 0.25;
 /** Denials that wait for confirmation, of one indexer. */
 const MAX_DENIALS = 16;
+/** Peers remembered as asked about one indexer: as many as are known at all. */
+const MAX_ASKED = 64;
 /** Peers asked in one check, and in one of an indexer that is under suspicion (24.5). */
 const ASKED = 1;
 const ASKED_WHEN_SUSPECT = 3;
@@ -46,6 +48,9 @@ export class SpotChecks {
   readonly #running = new Set<PoolEntry>();
   /** Who has denied, and was not asked again yet. */
   readonly #denials = new WeakMap<PoolEntry, Map<PeerId, Denial>>();
+  /** The peers of the newest record, and who was asked about the indexer, the longest ago first. */
+  readonly #lists = new WeakMap<PoolEntry, ReadonlySet<string>>();
+  readonly #asked = new WeakMap<PoolEntry, Set<PeerId>>();
 
   constructor(
     state: PoolState,
@@ -72,6 +77,19 @@ export class SpotChecks {
     });
   }
 
+  /** Peers were asked what they see of it: one that the record lists and that does not know it is as good as asked here. */
+  heard(entry: PoolEntry, opinions: readonly Opinion[]): void {
+    const listed = this.#lists.get(entry);
+    if (listed === undefined) return;
+    for (const { witness, report } of opinions) {
+      if (report === undefined || !listed.has(peerHash(witness.ID))) continue;
+      this.#noteAsked(entry, witness.ID);
+      if (report.seen || this.#denials.get(entry)?.has(witness.ID) === true) continue;
+      this.#takeMembership(entry, { witness, report }, listed);
+      this.#suspect(entry, 'listed peers do not know it');
+    }
+  }
+
   async #check(entry: PoolEntry, asked: number): Promise<void> {
     const { context, directory } = this.#state;
     const record = await this.#records.indexerRecord(entry.peer, context.constants.spotCheckMs);
@@ -84,6 +102,7 @@ export class SpotChecks {
       this.#suspect(entry, 'its record contradicts its answers');
     }
     const listed = new Set(record?.peers);
+    this.#lists.set(entry, listed);
     const denied = new Map(this.#denials.get(entry));
     const [opinions] = await Promise.all([
       Promise.all(this.#targets(entry, listed, asked).map((target) => this.#opinion(entry, target))),
@@ -132,6 +151,7 @@ export class SpotChecks {
 
   async #opinion(entry: PoolEntry, witness: AddrInfo): Promise<Opinion> {
     const { spotCheckMs } = this.#state.context.constants;
+    this.#noteAsked(entry, witness.ID);
     const report = await askWitness(this.#state, witness, entry.peer, spotCheckMs);
     const isNamed = this.#witnesses.offered(entry).some(({ ID }) => ID === witness.ID);
     return { witness, report, isOwnChoice: !isNamed };
@@ -140,7 +160,7 @@ export class SpotChecks {
   /** Whether the peer confirms that it is connected; undefined when its answer says nothing of the record. */
   #takeMembership(
     entry: PoolEntry,
-    { witness, report }: Opinion,
+    { witness, report }: Pick<Opinion, 'witness' | 'report'>,
     listed: ReadonlySet<string>,
   ): boolean | undefined {
     if (report === undefined) return undefined;
@@ -173,13 +193,30 @@ export class SpotChecks {
       context.random,
       (peer) => isFit(peer) && known.isCredible(peer) && listed.has(peerHash(peer)),
     );
-    if (own.length > 0) return own.slice(0, count);
+    if (own.length > 0) return this.#longestAgoFirst(entry, own).slice(0, count);
     const named = this.#witnesses
       .offered(entry)
       .filter(({ ID }) => isFit(ID))
       .map((witness) => this.#state.usable(witness))
       .filter((witness) => witness !== undefined);
     return named.length === 0 ? [] : named.slice(context.random.integer(named.length)).slice(0, 1);
+  }
+
+  /** Who has confirmed its connection proves nothing new by doing so again: the others of the list are asked before it. */
+  #longestAgoFirst(entry: PoolEntry, peers: readonly AddrInfo[]): readonly AddrInfo[] {
+    const order = [...(this.#asked.get(entry) ?? [])];
+    return peers.toSorted((a, b) => order.indexOf(a.ID) - order.indexOf(b.ID));
+  }
+
+  #noteAsked(entry: PoolEntry, peer: PeerId): void {
+    const asked = this.#asked.get(entry) ?? new Set<PeerId>();
+    this.#asked.set(entry, asked);
+    asked.delete(peer);
+    asked.add(peer);
+    for (const oldest of asked) {
+      if (asked.size <= MAX_ASKED) break;
+      asked.delete(oldest);
+    }
   }
 
   async #confirmDenials(

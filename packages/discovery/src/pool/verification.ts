@@ -6,7 +6,7 @@ import { BandwidthProbes } from './bandwidth-probes.ts';
 import type { PoolEntry } from './pool-entry.ts';
 import type { PoolState } from './pool-state.ts';
 import { SpotChecks } from './spot-checks.ts';
-import { WitnessRounds } from './witness-rounds.ts';
+import { type Opinion, WitnessRounds } from './witness-rounds.ts';
 
 /**
  * The layers of verification (24.4): each answer is compared with what we know, every few answers something is checked
@@ -37,6 +37,8 @@ export class Verification {
     const findings = {
       suspect: (entry: PoolEntry, cause: string): void => this.suspect(entry, cause),
       judge: options.judge,
+      heard: (entry: PoolEntry, opinions: readonly Opinion[]): void =>
+        this.#spotChecks.heard(entry, opinions),
     };
     this.#witnesses = new WitnessRounds(state, findings);
     this.#spotChecks = new SpotChecks(state, options.records, findings, this.#witnesses);

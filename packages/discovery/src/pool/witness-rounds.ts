@@ -5,6 +5,7 @@ import {
   type WitnessVerdict,
 } from '../scoring/witness-verdict.ts';
 import type { AddrInfo, PeerId, WitnessReport } from '../wire/messages.ts';
+import { isTruthfulWitness } from './control-questions.ts';
 import { askWitness } from './witness-client.ts';
 import type { PoolEntry } from './pool-entry.ts';
 import type { PoolState } from './pool-state.ts';
@@ -27,6 +28,8 @@ const OWN_CHOICE_WEIGHT = 2;
 const CONNECTED_KEPT = 8;
 
 export interface WitnessFindings {
+  /** What peers have said when they were asked for other reasons than what the indexer lists. */
+  readonly heard?: (entry: PoolEntry, opinions: readonly Opinion[]) => void;
   readonly suspect: (entry: PoolEntry, cause: string) => void;
   readonly judge: (entry: PoolEntry) => void;
 }
@@ -35,7 +38,8 @@ export interface WitnessFindings {
  * Asks others what they see of our indexers (13.6): those that the indexer names, and one of our own choice (F:50).
  *
  * A round that finds contradictions waits for the next answer of the indexer before it counts, since a witness may
- * know something newer than we do: a restart, or a fill rate that has just moved. In the hard evidence a round counts
+ * know something newer than we do: a restart, or a fill rate that has just moved. And who contradicts is asked about other
+ * indexers first, since a slanderer contradicts them all (control-questions.ts). In the hard evidence a round counts
  * once, by the weight of its witnesses, so that a single round of liars convicts nobody.
  */
 export class WitnessRounds {
@@ -151,6 +155,7 @@ export class WitnessRounds {
       known.note(witness, isOwnChoice ? undefined : entry.peer);
       if (report.seen) noteConnected(entry, witness.ID);
     }
+    this.#findings.heard?.(entry, opinions);
     this.#take({ entry, opinions });
   }
 
@@ -173,7 +178,37 @@ export class WitnessRounds {
     for (const round of rounds) if (this.#state.directory.holds(entry)) this.#settle(round);
   }
 
-  #settle({ entry, opinions }: Round): void {
+  /** Who contradicts an indexer is asked about others first, and counts if it tells the truth about them. */
+  #settle(round: Round): void {
+    const { entry, opinions } = round;
+    const { known, directory } = this.#state;
+    const accusers = opinions.filter(
+      ({ witness, report }) =>
+        this.#verdict(entry, report) === 'inconsistent' && known.isCredible(witness.ID),
+    );
+    if (accusers.length === 0) {
+      this.#count(round, new Set());
+      return;
+    }
+    this.#state.run('control questions', async () => {
+      const truthful = new Set<PeerId>();
+      await Promise.all(
+        accusers.map(async ({ witness }) => {
+          if (await this.#isTruthful(entry, witness)) truthful.add(witness.ID);
+        }),
+      );
+      if (directory.holds(entry)) this.#count(round, truthful);
+    });
+  }
+
+  async #isTruthful(entry: PoolEntry, witness: AddrInfo): Promise<boolean> {
+    return isTruthfulWitness(this.#state, { witness, accused: entry }, (answer) => {
+      this.#state.known.noteVerdict(witness.ID, answer.about, answer.isConsistent);
+      this.#judgeWitness(witness.ID, answer.about, answer.confirmsBirth);
+    });
+  }
+
+  #count({ entry, opinions }: Round, truthful: ReadonlySet<PeerId>): void {
     const { known, context } = this.#state;
     let against = 0;
     let inFavour = 0;
@@ -183,7 +218,7 @@ export class WitnessRounds {
       const isGood = verdict.verdict === 'consistent';
       known.noteVerdict(witness.ID, entry.peer, isGood);
       this.#judgeWitness(witness.ID, entry.peer, verdict.isBornAtEqual);
-      if (!known.isCredible(witness.ID)) continue;
+      if (!known.isCredible(witness.ID) || (!isGood && !truthful.has(witness.ID))) continue;
       const weight = isOwnChoice ? OWN_CHOICE_WEIGHT : 1;
       if (isGood) inFavour += weight;
       else against += weight;

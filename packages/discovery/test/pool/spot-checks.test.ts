@@ -41,6 +41,47 @@ describe('spot checks (24.4)', () => {
     expect(spotChecks(node).every(({ isGood }) => isGood === true)).toBe(true);
   });
 
+  it('ask each of the listed before they ask one again', async () => {
+    const asked = new Map<number, number>();
+    const fleet = new PoolFleet();
+    const [indexer] = fleet.indexers(1) as [ScriptedIndexer];
+    indexer.fillRate = 0.06;
+    const node = await fleet.node({ seeds: [indexer.info] });
+    const listed = Array.from({ length: 6 }, (_, index) =>
+      fleet.witness(() => {
+        asked.set(index, (asked.get(index) ?? 0) + 1);
+        return { seen: true, born_at: BORN_AT, fill_rate: 0.06 };
+      }),
+    );
+    for (const peer of listed) node.agent.noteKnownPeer(peer);
+    const nodes = listed.map(({ ID }) => ID);
+    for (let minute = 0; minute < 11; minute += 1) {
+      node.directory.indexerRecords.set(indexer.peer, indexerRecordOf(indexer.member, nodes));
+      await fleet.pass(60, 1_000);
+    }
+    // Six checks by then.
+    expect(spotChecks(node)).toHaveLength(6);
+    expect(asked.size).toBe(6);
+  });
+
+  it('take what a witness of our own choice says for an answer, when the record lists it', async () => {
+    const fleet = new PoolFleet();
+    const [indexer] = fleet.indexers(1) as [ScriptedIndexer];
+    indexer.fillRate = 0.06;
+    const real = fleet.witness(() => ({ seen: true, born_at: BORN_AT, fill_rate: 0.06 }));
+    const invented = Array.from({ length: 5 }, () => fleet.witness(() => ({ seen: false })));
+    const node = await fleet.node({ seeds: [indexer.info] });
+    node.agent.noteKnownPeer(real);
+    const nodes = [real, ...invented].map(({ ID }) => ID);
+    node.directory.indexerRecords.set(indexer.peer, indexerRecordOf(indexer.member, nodes));
+    await fleet.pass(120, 1_000);
+    expect(spotChecks(node)).toMatchObject([{ isGood: true }]);
+    for (const peer of invented) node.agent.noteKnownPeer(peer);
+    // The second round of witnesses comes before the second check.
+    await fleet.pass(60, 1_000);
+    expect(happened(node, 'suspicion')).toMatchObject([{ cause: 'listed peers do not know it' }]);
+  });
+
   it('DEF-48: convict one whose record lists peers that do not know it', async () => {
     const { node, indexer, passMinutes } = await indexerListing((known) => known, false);
     await passMinutes(15);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BORN_AT, happened, PoolFleet, type PoolNode, type ScriptedIndexer } from '../support/pool-fleet.ts';
-import type { WitnessReport } from '../../src/wire/messages.ts';
+import type { PeerId, WitnessReport } from '../../src/wire/messages.ts';
 import { FRAME_LIMITS, PROTOCOLS } from '../../src/wire/protocols.ts';
 
 const truth: WitnessReport = { seen: true, born_at: BORN_AT, fill_rate: 0.4 };
@@ -101,6 +101,42 @@ describe('witness rounds (13.6)', () => {
     expect(node.agent.size).toBe(4);
     expect(happened(node, 'pool.quarantined')).toEqual([]);
     for (const { terms } of node.agent.view()) expect(terms?.witness).toBeGreaterThan(0.85);
+  });
+
+  it.each([
+    ['all indexers', 0],
+    ['all but two friends', 2],
+  ])('believe nobody whom we have chosen ourselves, and who slanders %s', async (_, friends) => {
+    const fleet = new PoolFleet();
+    const indexers = fleet.indexers(5);
+    const honest = fleet.witness(() => truth);
+    for (const indexer of indexers) indexer.witnesses = [honest];
+    const spared = new Set(indexers.slice(0, friends).map(({ peer }) => peer));
+    const node = await fleet.node({ seeds: indexers.map(({ info }) => info) });
+    for (let slanderer = 0; slanderer < 4; slanderer += 1) {
+      const report = (asked: PeerId): WitnessReport =>
+        spared.has(asked) ? truth : { seen: true, born_at: OTHER_BIRTH, fill_rate: 0.99 };
+      node.agent.noteKnownPeer(fleet.witness(report));
+    }
+    await fleet.pass(3_600, 2_000);
+    expect(node.agent.size).toBe(5);
+    expect(happened(node, 'pool.quarantined')).toEqual([]);
+    expect(happened(node, 'pool.discharged')).toEqual([]);
+    for (const { terms } of node.agent.view()) expect(terms?.witness).toBe(1);
+  });
+
+  it('count nothing that is said by who knows none of the others', async () => {
+    const fleet = new PoolFleet();
+    const [accused, ...others] = fleet.indexers(3) as [ScriptedIndexer, ...ScriptedIndexer[]];
+    const node = await fleet.node({ seeds: [accused, ...others].map(({ info }) => info) });
+    for (let witness = 0; witness < 2; witness += 1) {
+      const report = (asked: PeerId): WitnessReport =>
+        asked === accused.peer ? { ...truth, born_at: OTHER_BIRTH } : { seen: false };
+      node.agent.noteKnownPeer(fleet.witness(report));
+    }
+    await fleet.pass(1_200, 2_000);
+    expect(happened(node, 'pool.discharged')).toEqual([]);
+    expect(counters(node, accused)).toMatchObject({ verificationsFailed: 0 });
   });
 
   it('hold it against a crowded indexer that it names nobody', async () => {
