@@ -15,6 +15,7 @@ export const REGISTRY_HOST = 'registry';
 const REQUEST_BYTES = 400;
 const TICK_MS = 1_000;
 const TIMEOUT_MS = 5_000;
+const HEARTBEAT_MS = 60_000;
 /** As the real client does, which dials again and again while there is time. */
 const REDIAL_MS = 200;
 
@@ -72,6 +73,7 @@ export class SimRegistry {
       if (typeof reply['error'] !== 'string') return reply;
       throw refused(type, reply['error'], { code: reply['code'] as string });
     };
+    process.every(HEARTBEAT_MS, () => void ask('heartbeat', {}).catch(() => {}));
     return {
       nodeId,
       acquireLease: async (resource, { ttlMs, timeoutMs, notwithstanding } = {}) => {

@@ -22,7 +22,7 @@ import type { CoordinationEvents } from '../events.ts';
 import { pollIntervalMs } from '../inflight/stall.ts';
 import { normalizePeerId } from '../content-key.ts';
 import type { ClusterMembers, Download } from '../parts.ts';
-import type { Digest, ObjectKind, Provider } from '../types.ts';
+import type { ClusterNode, Digest, ObjectKind, Provider } from '../types.ts';
 
 /** Longest wait for one answer of the authority. */
 const ANSWER_MS = 1_500;
@@ -43,14 +43,16 @@ export interface PullLeasing {
 /** Leasing among the members. */
 export function pullLeasing(
   leases: Leases,
-  members: Pick<ClusterMembers, 'snapshot'>,
+  members: Pick<ClusterMembers, 'snapshot' | 'bootstrapSnapshot'>,
   onHolder: (digest: Digest, nodeId: string) => void,
 ): PullLeasing {
   return {
     leases,
     onHolder,
     memberOf: (peerId) => {
-      const member = members.snapshot().find((node) => normalizePeerId(node.peerId) === peerId);
+      const isHolder = ({ peerId: published }: ClusterNode): boolean => normalizePeerId(published) === peerId;
+      // Somebody who is not ready, or is no more, may have the object all the same.
+      const member = members.snapshot().find(isHolder) ?? members.bootstrapSnapshot().find(isHolder);
       return member === undefined ? undefined : { nodeId: member.id, addr: member.addr };
     },
   };

@@ -37,6 +37,7 @@ export class LeaseTable {
   /** Of the last grant; 0 = none yet. */
   lastToken = 0;
   readonly #perNode = new Map<number, number>();
+  #grantsSinceMs: number | undefined;
 
   /** Leases that the node holds, ended ones that are still in the table included. */
   countOf(node: number): number {
@@ -83,8 +84,14 @@ export class LeaseTable {
     if (lease !== undefined) lease.renewedAtMs = nowMs;
   }
 
+  /** For how long leases have been granted by this process: for so long it hears signs of life, too. 0 where none are granted. */
+  grantingForMs(nowMs: number): number {
+    return this.#grantsSinceMs === undefined ? 0 : nowMs - this.#grantsSinceMs;
+  }
+
   /** After a start: all of them count as renewed now. */
   renewAll(nowMs: number): void {
+    this.#grantsSinceMs = nowMs;
     for (const lease of this.held.values()) lease.renewedAtMs = nowMs;
   }
 

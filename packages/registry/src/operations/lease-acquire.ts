@@ -9,6 +9,8 @@ import { refuse } from './refusal.ts';
 const MIN_TTL_MS = 1_000;
 const MAX_TTL_MS = 60_000;
 const DEFAULT_TTL_MS = 10_000;
+/** A node without a sign of life for so long is not there: three heartbeats, as they usually are sent. */
+const ABSENT_SECONDS = 180;
 
 const fields = {
   ...leaseFields,
@@ -68,9 +70,18 @@ export const leaseAcquire = defineOperation<typeof fields>({
 });
 
 /** Whether it matters that the work was done: to others, as long as its holder is there and they have not tried in vain. */
-function counts({ state, request }: AcquireCall, done: StoredLease): boolean {
-  if (done.node === request.node_id || state.nodes.liveSlotOf(done.node) < 0) return false;
+function counts(call: AcquireCall, done: StoredLease): boolean {
+  const { state, request } = call;
+  if (done.node === request.node_id || !isThere(call, done.node)) return false;
   return request.done_token !== done.token || request.done_epoch !== state.leaseEpoch;
+}
+
+/** Whether the node has shown a sign of life lately, or has had no time to do so since the registry was started. */
+function isThere({ state, now, monotonicMs }: AcquireCall, node: number): boolean {
+  const slot = state.nodes.liveSlotOf(node);
+  if (slot < 0) return false;
+  if (state.leases.grantingForMs(monotonicMs()) < ABSENT_SECONDS * 1000) return true;
+  return now - (state.nodes.lastSeen[slot] as number) < ABSENT_SECONDS;
 }
 
 function granted(call: AcquireCall, ended: HeldLease | undefined): Decision {

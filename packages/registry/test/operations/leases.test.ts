@@ -185,6 +185,34 @@ describe('work that is done', () => {
   });
 });
 
+describe('who has done the work and shows no sign of life', () => {
+  it('is not there after three minutes: others need not wait for it', async () => {
+    const { h, a, b, acquire, release } = await scene();
+    await acquire(a);
+    await release(a, 1, { done: true });
+    h.advance(179);
+    expect(await acquire(b)).toEqual(doneBy(a, 1));
+    await h.succeed('heartbeat', { node_id: a.id }, a.signer);
+    h.advance(179);
+    expect(await acquire(b)).toEqual(doneBy(a, 1));
+    h.advance(1);
+    expect(await acquire(b)).toEqual(grantedAs(2));
+  });
+
+  it('counts as there for three minutes after a start of the registry', async () => {
+    const { h, a, b, acquire, release } = await scene();
+    await acquire(a);
+    await release(a, 1, { done: true });
+    h.advance(3_600);
+    const again = new Harness({ state: h.state, log: h.log, clock: h.clock });
+    const ask = () => again.askSigned('lease_acquire', { node_id: b.id, resource: RESOURCE }, b.signer);
+    again.advance(179);
+    expect(await ask()).toEqual(doneBy(a, 1));
+    again.advance(1);
+    expect(await ask()).toEqual(grantedAs(2));
+  });
+});
+
 describe('a node that is gone', () => {
   it('keeps what it holds until that ends, for it may still be at work', async () => {
     const { h, a, b, acquire, renew } = await scene();
