@@ -13,7 +13,8 @@ export interface ProcessSettings {
   readonly port: number;
   readonly announceAddresses: readonly string[];
   readonly privateKeyPath: string;
-  readonly publicKeyPath: string;
+  /** Undefined: the public key is told from the private one, and kept nowhere. */
+  readonly publicKeyPath: string | undefined;
   readonly pskPath: string;
   /** Whether missing key files are made. */
   readonly generateKeys: boolean;
@@ -136,14 +137,15 @@ function settingsOf(config: LoadedConfig): Omit<DiscoverySettings, 'indexerAddre
   };
 }
 
-function processSettingsOf({ values }: LoadedConfig): ProcessSettings {
+function processSettingsOf(config: LoadedConfig): ProcessSettings {
+  const { values } = config;
   const directory = /^file:(.+)$/.exec(values.storeUrl)?.[1];
   return {
     listenHost: values.listenHost,
     port: values.nodeEndpointPort,
     announceAddresses: values.announceAddresses,
     privateKeyPath: values.privateKeyPath,
-    publicKeyPath: values.publicKeyPath,
+    publicKeyPath: publicKeyPathOf(config),
     pskPath: values.pskPath,
     generateKeys: values.generateKeys,
     store: directory === undefined ? { kind: 'memory' } : { kind: 'file', directory: directoryOf(directory) },
@@ -152,6 +154,12 @@ function processSettingsOf({ values }: LoadedConfig): ProcessSettings {
     logFormat: values.logFormat,
     timeScale: values.timeScale,
   };
+}
+
+/** Who names a private key and no public one has one file, as `muster keys generate` makes it: that of the default is of another key. */
+function publicKeyPathOf({ values, sources }: LoadedConfig): string | undefined {
+  const isDefault = (key: string): boolean => (sources.get(key) ?? 'default') === 'default';
+  return isDefault('public-key-path') && !isDefault('private-key-path') ? undefined : values.publicKeyPath;
 }
 
 /** `file:./data` and `file:///var/lib/x` both name a folder. */

@@ -164,14 +164,15 @@ const keys = {
     type: 'path',
     environment: names('PRIVATE_KEY_PATH'),
     default: './pem/private.pem',
-    description: 'Private key: Ed25519, PKCS#8, PEM, readable by its owner only.',
+    description:
+      'Private key: Ed25519, PKCS#8, PEM, readable by its owner only. `muster keys generate` makes one.',
     group: KEYS,
   },
   'public-key-path': {
     type: 'path',
     environment: names('PUBLIC_KEY_PATH'),
     default: './pem/public.pem',
-    description: 'Its public key: SPKI, PEM.',
+    description: 'Its public key: SPKI, PEM. Not needed, and not made, when only the private one is named.',
     group: KEYS,
   },
   'generate-keys': {

@@ -111,7 +111,7 @@ describe('every key has its effect (DEF-88)', () => {
     ['NODE_ENDPOINT_PORT', '0', { port: 0 }],
     ['LISTEN_HOST', '127.0.0.1', { listenHost: '127.0.0.1' }],
     ['PSK_PATH', '/psk', { pskPath: '/psk' }],
-    ['PRIVATE_KEY_PATH', '/a', { privateKeyPath: '/a' }],
+    ['PRIVATE_KEY_PATH', '/a', { privateKeyPath: '/a', publicKeyPath: undefined }],
     ['PUBLIC_KEY_PATH', '/b', { publicKeyPath: '/b' }],
     ['STORE_URL', 'file:///var/lib/oc', { store: { kind: 'file', directory: '/var/lib/oc' } }],
     ['STORE_URL', 'memory:', { store: { kind: 'memory' } }],

@@ -1,6 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { errorCode, systemRandom } from '@muster/core';
 import type { Identity } from '@muster/core/identity';
+import { derivedDid } from '@muster/discovery/records';
 import { ADMIN_SCOPES, type AdminScope, type AdminTokenEntry } from '@muster/registry/vocabulary';
 import { cliErrors } from '../cli/cli-errors.ts';
 import { defineCommand } from '../cli/command.ts';
@@ -13,13 +14,14 @@ import { keySettings } from '../settings/client-settings.ts';
 function publicFacts(path: string, identity: Identity): { value: object; text: string } {
   const { publicKeyBase64: publicKey, fingerprint, peerId, did } = identity;
   return {
-    value: { key: path, publicKey, fingerprint, peerId, did },
+    value: { key: path, publicKey, fingerprint, peerId, did, overlayDid: derivedDid(peerId) },
     text: facts([
       ['key', path],
       ['public key', publicKey],
       ['fingerprint', fingerprint],
       ['peer id', peerId],
       ['DID', did],
+      ['overlay DID', derivedDid(peerId)],
     ]),
   };
 }
@@ -28,7 +30,9 @@ export const generate = defineCommand({
   name: 'generate',
   summary: 'Make the key of a node.',
   description:
-    'Make an Ed25519 key: a PEM file that only you can read. A file that is there is never overwritten.',
+    'Make an Ed25519 key: a PEM file that only you can read. A file that is there is never overwritten. It is one identity ' +
+    'everywhere: the node in the registry, the libp2p peer id and the DID all follow from it. `nodes register --key`, ' +
+    '`node run --private-key-path` and `mirror run --libp2p-identity-path` take the same file.',
   settings: keySettings,
   operands: [{ name: 'out', value: 'file', description: 'Where to. (default: as --key)' }],
   examples: ['keys generate', 'keys generate --out beta.pem'],

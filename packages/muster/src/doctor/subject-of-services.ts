@@ -175,7 +175,7 @@ function subjectOfNode(
     secrets: [
       {
         ...secret('key', owner, own.privateKeyPath, setting('private-key-path'), own.generateKeys),
-        publicPath: own.publicKeyPath,
+        ...(own.publicKeyPath === undefined ? {} : { publicPath: own.publicKeyPath }),
       },
       secret('psk', owner, own.pskPath, setting('psk-path'), false),
     ],

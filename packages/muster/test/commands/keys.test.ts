@@ -1,6 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { EXIT_CODES } from '@muster/core';
 import { readKeyFile } from '@muster/core/identity';
+import { derivedDid } from '@muster/discovery';
 import { parseAdminTokenFile } from '@muster/registry';
 import { describe, expect, it } from 'vitest';
 import { startRegistry } from '../support/running-registry.ts';
@@ -17,7 +18,8 @@ describe('muster keys', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     const identity = await readKeyFile(path);
     const { publicKeyBase64: publicKey, fingerprint, peerId, did } = identity;
-    expect(JSON.parse(made.stdout)).toEqual({ key: path, publicKey, fingerprint, peerId, did });
+    const overlayDid = derivedDid(peerId);
+    expect(JSON.parse(made.stdout)).toEqual({ key: path, publicKey, fingerprint, peerId, did, overlayDid });
     const shown = await run(['keys', 'show', '--key', path]);
     for (const text of [publicKey, fingerprint, peerId, did]) expect(shown.stdout).toContain(text);
     const secret = (await readFile(path, 'utf8')).split('\n')[1] as string;

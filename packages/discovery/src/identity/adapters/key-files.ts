@@ -1,5 +1,5 @@
 /**
- * The key pair of a peer in two PEM files (discovery spec 4.1).
+ * The key pair of a peer in two PEM files (discovery spec 4.1), or the private key alone, which the public one is told from.
  *
  * Fault model: a key that is lost cannot be made again, so no file is ever overwritten, and new keys are made only when
  * that was asked for. A crash between the two files leaves a private key, to which the next start adds the public one.
@@ -15,7 +15,8 @@ import { readSmallFile, type SmallFile, writeNewFile } from './files.ts';
 
 export interface KeyPairFiles {
   readonly privateKeyPath: string;
-  readonly publicKeyPath: string;
+  /** @default none: the private key is enough */
+  readonly publicKeyPath?: string | undefined;
 }
 
 export interface LoadedKeyPair {
@@ -36,12 +37,14 @@ export async function loadKeyPair(
   options: { readonly generate: boolean },
 ): Promise<LoadedKeyPair> {
   const privateFile = await read(paths.privateKeyPath);
-  const publicFile = await read(paths.publicKeyPath);
+  const { publicKeyPath } = paths;
+  const publicFile = publicKeyPath === undefined ? undefined : await read(publicKeyPath);
   if (privateFile !== undefined) {
-    if (publicFile === undefined && !options.generate) throw missing(paths.publicKeyPath);
+    const isMissing = publicKeyPath !== undefined && publicFile === undefined;
+    if (isMissing && !options.generate) throw missing(publicKeyPath);
     const publicPem = publicFile?.text ?? publicPemOf(privateFile.text, paths);
     const identity = naming(paths, () => identityFromPems(privateFile.text, publicPem));
-    if (publicFile === undefined) await write(paths.publicKeyPath, publicPem, 0o644);
+    if (isMissing) await write(publicKeyPath, publicPem, 0o644);
     return { identity, isNew: false, isOpenToOthers: privateFile.isOpenToOthers };
   }
   if (!options.generate) throw missing(paths.privateKeyPath);
@@ -49,11 +52,11 @@ export async function loadKeyPair(
 }
 
 /** Makes a new key pair and writes both files. Rejects KEY_FILE_INVALID when either is there already, or on I/O errors. */
-export async function createKeyPair(paths: KeyPairFiles): Promise<Identity> {
-  if ((await read(paths.publicKeyPath)) !== undefined) throw present(paths.publicKeyPath);
+export async function createKeyPair({ privateKeyPath, publicKeyPath }: KeyPairFiles): Promise<Identity> {
+  if (publicKeyPath !== undefined && (await read(publicKeyPath)) !== undefined) throw present(publicKeyPath);
   const identity = Identity.generate();
-  await write(paths.privateKeyPath, identity.toPem(), 0o600);
-  await write(paths.publicKeyPath, publicKeyPem(identity), 0o644);
+  await write(privateKeyPath, identity.toPem(), 0o600);
+  if (publicKeyPath !== undefined) await write(publicKeyPath, publicKeyPem(identity), 0o644);
   return identity;
 }
 
@@ -71,7 +74,8 @@ function naming<T>(paths: KeyPairFiles, parse: () => T): T {
     return parse();
   } catch (error) {
     const message = error instanceof MusterError ? error.message : 'unreadable';
-    throw invalid(paths.privateKeyPath, `${message}: ${paths.privateKeyPath}, ${paths.publicKeyPath}`);
+    const files = [paths.privateKeyPath, ...(paths.publicKeyPath === undefined ? [] : [paths.publicKeyPath])];
+    throw invalid(paths.privateKeyPath, `${message}: ${files.join(', ')}`);
   }
 }
 

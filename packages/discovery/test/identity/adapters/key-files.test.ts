@@ -70,6 +70,16 @@ describe('the key pair', () => {
     expect(await readFile(paths().privateKeyPath, 'utf8')).toBe(identity.toPem());
   });
 
+  it('is one file when no public one is named', async () => {
+    const { privateKeyPath } = paths();
+    const made = await loadKeyPair({ privateKeyPath }, { generate: true });
+    expect(await readdir(join(folder, 'pem'))).toEqual(['private.pem']);
+    const again = await loadKeyPair({ privateKeyPath }, { generate: false });
+    expect(again.identity.peerId).toBe(made.identity.peerId);
+    await writeFile(privateKeyPath, 'no key');
+    await expect(loadKeyPair({ privateKeyPath }, { generate: false })).rejects.toMatchObject(invalid);
+  });
+
   it('says when others may read the private key', async () => {
     await load(true);
     await chmod(paths().privateKeyPath, 0o640);
