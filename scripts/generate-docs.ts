@@ -6,7 +6,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { COMMAND_LINE_README, withTables } from './docs/command-line.ts';
+import { COMMAND_LINE_README, OPERATIONS_PAGE, withExitCodes, withTables } from './docs/command-line.ts';
 import { withFigures } from './docs/figures.ts';
 import { REFERENCE_FOLDER, referencePages } from './docs/reference.ts';
 import { root } from './packages.ts';
@@ -24,3 +24,6 @@ console.log('wrote the figures of README.md');
 
 writeFileSync(COMMAND_LINE_README, await withTables(readFileSync(COMMAND_LINE_README, 'utf8')));
 console.log('wrote the tables of packages/muster/README.md');
+
+writeFileSync(OPERATIONS_PAGE, withExitCodes(readFileSync(OPERATIONS_PAGE, 'utf8')));
+console.log('wrote the exit codes of docs/OPERATIONS.md');

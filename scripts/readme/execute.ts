@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Block, missingLine } from './blocks.ts';
 
-const RUN_LIMIT_MS = 15 * 60_000;
+const RUN_LIMIT_MS = 5 * 60_000;
 const READY_LIMIT_MS = 3 * 60_000;
 const OUTPUT_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 60_000;
@@ -22,7 +22,8 @@ export interface Place {
 interface Running {
   readonly block: Block;
   readonly child: ChildProcess;
-  readonly exited: Promise<unknown>;
+  /** Ends with the last process that has its output. */
+  readonly closed: Promise<unknown>;
   printed: string;
 }
 
@@ -88,7 +89,7 @@ function start(block: Block, { folder, environment }: Place): Running {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  const running: Running = { block, child, exited: once(child, 'exit'), printed: '' };
+  const running: Running = { block, child, closed: once(child, 'close'), printed: '' };
   for (const [from, to] of [
     [child.stdout, process.stdout],
     [child.stderr, process.stderr],
@@ -104,7 +105,7 @@ function start(block: Block, { folder, environment }: Place): Running {
 async function run(block: Block, place: Place): Promise<Running> {
   const running = start(block, place);
   try {
-    await within(RUN_LIMIT_MS, 'it did not end', once(running.child, 'close'));
+    await within(RUN_LIMIT_MS, 'it did not end', running.closed);
   } finally {
     signalGroup(running, 'SIGKILL');
   }
@@ -146,7 +147,8 @@ async function waitForOutput(block: Block, last: Running | undefined): Promise<v
 async function stop(running: Running): Promise<void> {
   if (running.child.exitCode !== null) throw new Error(`it ended by itself with ${running.child.exitCode}`);
   signalGroup(running, 'SIGTERM');
-  await within(STOP_LIMIT_MS, 'it did not stop', running.exited);
+  // Not before everything that it has started has ended, too: what comes next may move its files away.
+  await within(STOP_LIMIT_MS, 'it did not stop', running.closed);
   const { exitCode, signalCode } = running.child;
   // npm passes the signal on to the program, waits for it, and reports either its exit code or the signal.
   if (exitCode !== 0 && exitCode !== 143 && signalCode !== 'SIGTERM')
