@@ -16,14 +16,19 @@ export function chromiumPath(): string | undefined {
   return undefined;
 }
 
-/** Starts it; whoever asked closes it. */
-export async function launchBrowser(): Promise<Browser> {
+/** Starts it, with further arguments if need be; whoever asked closes it. */
+export async function launchBrowser(more: readonly string[] = []): Promise<Browser> {
   const executablePath = chromiumPath();
   if (executablePath === undefined) throw new Error('chromium is not installed');
   const isRoot = process.getuid?.() === 0;
   return chromium.launch({
     executablePath,
     // Chromium has no sandbox for root; what it loads here is our own page from this machine.
-    args: [...(isRoot ? ['--no-sandbox'] : []), '--disable-dev-shm-usage', '--force-color-profile=srgb'],
+    args: [
+      ...(isRoot ? ['--no-sandbox'] : []),
+      '--disable-dev-shm-usage',
+      '--force-color-profile=srgb',
+      ...more,
+    ],
   });
 }

@@ -214,7 +214,8 @@ function useRows(total: number): Rows {
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(400);
   const [active, setActive] = useState(0);
-  const wantsFocus = useRef(false);
+  /** The row that is to have the focus as soon as it is drawn. */
+  const wanted = useRef<number>();
   useLayoutEffect(() => {
     const element = scroller.current;
     if (element === null) return undefined;
@@ -225,22 +226,22 @@ function useRows(total: number): Rows {
   const current = Math.min(active, total - 1);
   const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - SPARE_ROWS);
   const last = Math.min(total, Math.ceil((top + height) / ROW_HEIGHT) + SPARE_ROWS);
-  useEffect(() => {
-    if (!wantsFocus.current) return;
-    const row = scroller.current?.querySelector<HTMLElement>(`[aria-rowindex="${current + 2}"]`);
+  useLayoutEffect(() => {
+    if (wanted.current === undefined) return;
+    const row = scroller.current?.querySelector<HTMLElement>(`[aria-rowindex="${wanted.current + 2}"]`);
     if (row === null || row === undefined) return;
-    wantsFocus.current = false;
+    wanted.current = undefined;
     row.focus({ preventScroll: true });
   });
   const onKeyDown = (event: KeyboardEvent): void => {
     const page = Math.max(1, Math.floor(height / ROW_HEIGHT) - 2);
-    const wanted = rowOfKey(event.key, { current, page, total });
-    if (wanted === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    const next = rowOfKey(event.key, { current, page, total });
+    if (next === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!(event.target instanceof HTMLElement) || event.target.closest('[role="row"][tabindex]') === null)
       return;
     event.preventDefault();
-    const target = Math.min(total - 1, Math.max(0, wanted));
-    wantsFocus.current = true;
+    const target = Math.min(total - 1, Math.max(0, next));
+    wanted.current = target;
     setActive(target);
     if (scroller.current !== null) setTop(scrollTo(scroller.current, target));
   };

@@ -60,7 +60,12 @@ function Group({ group, from }: { readonly group: PlotGroup; readonly from: numb
   return (
     <section class="plot-box" aria-label={label}>
       <h3>{label}</h3>
-      <Plot label={label} unit={group.unit} data={data} names={group.names.map((name) => shown(name, 40))} />
+      <Plot
+        label={label}
+        unit={shown(group.unit, 16)}
+        data={data}
+        names={group.names.map((name) => shown(name, 40))}
+      />
     </section>
   );
 }
