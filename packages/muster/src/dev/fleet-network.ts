@@ -13,6 +13,8 @@ export interface NetworkOptions {
   readonly adminToken: string;
   /** What a node must present to join. */
   readonly networkToken: string;
+  /** Whether the token was made just now: then it is not the one that an older network asks for. */
+  readonly isNewToken: boolean;
   /** Key of the member that owns the network, and is the first in it. */
   readonly owner: Identity;
   readonly ownerName: string;
@@ -20,7 +22,7 @@ export interface NetworkOptions {
 
 /** The number of the fleet's network, which is made when there is none. Rejects what the client rejects. */
 export async function ensureFleetNetwork(options: NetworkOptions): Promise<number> {
-  const { registry, adminToken, networkToken, owner, ownerName } = options;
+  const { registry, adminToken, networkToken, isNewToken, owner, ownerName } = options;
   await using client = new RegistryClient({
     address: registry,
     encoding: 'json',
@@ -34,11 +36,15 @@ export async function ensureFleetNetwork(options: NetworkOptions): Promise<numbe
   const { networks } = await client.listNetworks({ adminToken });
   const known = networks.find(({ name }) => name === FLEET_NETWORK);
   if (known !== undefined) {
-    if (known.joinRule === 'token') return known.networkId;
+    if (known.joinRule === 'token' && !isNewToken) return known.networkId;
+    const reason =
+      known.joinRule === 'token'
+        ? 'has a token, and the file network-token is gone'
+        : `has the join rule ${known.joinRule}, not token`;
     throw fleetErrors.create(
       'FLEET_FOLDER_DAMAGED',
-      `the network ${FLEET_NETWORK} of the registry has the join rule ${known.joinRule}, not token`,
-      { hint: 'Somebody has changed it. Delete the network, or choose another folder with --data.' },
+      `the network ${FLEET_NETWORK} of the registry ${reason}: nobody could join`,
+      { hint: 'Put the file back, or choose another folder with --data: a new fleet is made there.' },
     );
   }
   const { nodeId } = await client.register({ hostname: ownerName });

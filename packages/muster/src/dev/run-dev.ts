@@ -1,4 +1,5 @@
 /** A whole fleet on this machine as one program: started, announced, kept running until it is asked to stop. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -151,6 +152,7 @@ async function makeFleet(
   const registryPort = await ports.wished(port, 'registry-port', isDefault);
   const { token: adminToken } = await readOrCreateAdminToken(folder);
   const token = await readOrCreateSecret(paths.controlToken);
+  const isNewToken = !existsSync(paths.networkToken);
   const networkToken = await readOrCreateSecret(paths.networkToken);
   const psk = await readOrCreatePsk(paths.psk);
   const fleet = new Fleet(
@@ -173,7 +175,14 @@ async function makeFleet(
       makeNetwork: async (registry, ownerName) => {
         const files = { privateKeyPath: paths.key(ownerName), publicKeyPath: paths.publicKey(ownerName) };
         const { identity: owner } = await loadKeyPair(files, { generate: false });
-        return await ensureFleetNetwork({ registry, adminToken, networkToken, owner, ownerName });
+        return await ensureFleetNetwork({
+          registry,
+          adminToken,
+          networkToken,
+          isNewToken,
+          owner,
+          ownerName,
+        });
       },
       onFleet: (shown) => page.show(shown),
       onProgress: (ready, all) => progress.update(`${count(ready, 'process', 'processes')} of ${all} ready`),

@@ -1,0 +1,85 @@
+import { expect, it } from 'vitest';
+import { commandsToTry, devBanner, devReadyEvent } from '../../src/dev/dev-banner.ts';
+import { fleetFile } from '../support/fleet-file.ts';
+
+const announcement = {
+  fleet: {
+    ...fleetFile('/fleet'),
+    members: [
+      {
+        name: 'registry',
+        role: 'registry' as const,
+        state: 'running' as const,
+        pid: 11,
+        status: '127.0.0.1:9001',
+      },
+      {
+        name: 'mirror-1',
+        role: 'mirror' as const,
+        state: 'running' as const,
+        pid: 12,
+        mirror: '127.0.0.1:5000',
+      },
+    ],
+  },
+  joinLine: 'mst1.abc',
+  joinExpiresAt: 7,
+  timeScale: 0.25,
+  pageProblem: undefined,
+  startedInMs: 8_250,
+  launcher: 'npx muster',
+  folderFlag: '',
+};
+
+it('a banner says where all is, what is not safe, how to join and what to try', () => {
+  const text = devBanner(announcement);
+  for (const part of [
+    'a fleet of 2 processes runs on this machine, ready after 8.3 s',
+    'http://127.0.0.1:8080/',
+    'data folder  /fleet',
+    'durability',
+    'in the file /fleet/admin-token',
+    'token in the file /fleet/control-token',
+    'mirror-1  mirror    12       ',
+    'Not safe here:',
+    'without TLS',
+    'multiplied by 0.25',
+    'npx muster join mst1.abc',
+    'npx muster find delta',
+    'Ctrl-C stops it.',
+  ]) {
+    expect(text).toContain(part);
+  }
+  // oxlint-disable-next-line no-control-regex
+  expect(text).not.toMatch(/\u001b/);
+});
+
+it('a banner says when there is no page to show, and tells of a fleet in real time nothing about time', () => {
+  const text = devBanner({ ...announcement, pageProblem: 'it has not been built', timeScale: 1 });
+  expect(text).toContain('http://127.0.0.1:8080/, but it has not been built');
+  expect(text).not.toContain('multiplied');
+});
+
+it('commands to try name the folder when it is not the default one', () => {
+  const commands = commandsToTry({ launcher: 'muster', folderFlag: '--data /x' }).map(([command]) => command);
+  expect(commands).toEqual([
+    'muster find delta --data /x',
+    'muster demo kill-registry --data /x',
+    'muster demo liar --data /x',
+    'muster demo pull --peers 20 --data /x',
+    'muster demo partition --data /x',
+  ]);
+});
+
+it('scripts are told the same', () => {
+  expect(devReadyEvent(announcement)).toMatchObject({
+    event: 'ready',
+    page: 'http://127.0.0.1:8080/',
+    pageProblem: null,
+    folder: '/fleet',
+    join: 'mst1.abc',
+    joinExpiresAt: 7,
+    startedInMs: 8_250,
+    members: [{ name: 'registry' }, { name: 'mirror-1' }],
+  });
+});
