@@ -215,7 +215,7 @@ function useRows(total: number): Rows {
   const [height, setHeight] = useState(400);
   const [active, setActive] = useState(0);
   /** The row that is to have the focus as soon as it is drawn. */
-  const wanted = useRef<number>();
+  const wanted = useRef<number | undefined>(undefined);
   useLayoutEffect(() => {
     const element = scroller.current;
     if (element === null) return undefined;
