@@ -25,6 +25,8 @@ export interface RegistrationOptions {
   readonly logger: Logger;
   /** Hears of each registration that was taken. */
   readonly onRegistered: (nodeId: number) => void;
+  /** Hears of each attempt that failed. */
+  readonly onFailed: (error: Error) => void;
 }
 
 /** How it stands. */
@@ -37,6 +39,8 @@ export class Registration {
   readonly #options: RegistrationOptions;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
+  #facts: MemberFacts | undefined;
+  #again = new AbortController();
   #state: RegistrationState = { kind: 'new' };
   /** Who is removed from the network does not come back by itself; who was forgotten altogether does. */
   #mayJoin = true;
@@ -49,9 +53,11 @@ export class Registration {
     return this.#state;
   }
 
-  /** Begins; returns at once. */
+  /** Begins; returns at once. Called again, it registers with other facts. */
   start(facts: MemberFacts): void {
-    this.#running ??= this.#run(facts);
+    this.#facts = facts;
+    if (this.#running === undefined) this.#running = this.#run();
+    else this.#again.abort();
   }
 
   /** Ends the heartbeats. With `deregister` it also leaves the registry, within `timeoutMs`. Never rejects. */
@@ -69,21 +75,24 @@ export class Registration {
     }
   }
 
-  async #run(facts: MemberFacts): Promise<void> {
-    const { timers, logger } = this.#options;
+  async #run(): Promise<void> {
+    const { timers, logger, onFailed } = this.#options;
     const { signal } = this.#stopping;
     let failures = 0;
     while (!signal.aborted) {
+      const facts = this.#facts as MemberFacts;
       try {
         await this.#register(facts);
         failures = 0;
-        await this.#stayAlive();
+        if (facts === this.#facts) await this.#stayAlive();
       } catch (error) {
         if (signal.aborted) return;
         if (failures === 0) logger.warn({ error }, 'not registered; it is tried again and again');
         this.#state = { kind: 'failing', reason: (error as Error).message };
         failures += 1;
+        onFailed(error as Error);
       }
+      if (facts !== this.#facts) continue;
       const pauseMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(10, Math.max(0, failures - 1)));
       await timers.sleep(pauseMs, signal).catch(() => {});
     }
@@ -140,8 +149,9 @@ export class Registration {
   /** Sends heartbeats until it is time to register again: the registry has forgotten the node, or it was long ago. */
   async #stayAlive(): Promise<void> {
     const { client, heartbeatMs, timers, logger } = this.#options;
-    const forgotten = new AbortController();
-    const ended = AbortSignal.any([this.#stopping.signal, forgotten.signal]);
+    const again = new AbortController();
+    this.#again = again;
+    const ended = AbortSignal.any([this.#stopping.signal, again.signal]);
     let isFailing = false;
     const loop = client.heartbeatLoop({
       intervalMs: heartbeatMs,
@@ -158,7 +168,7 @@ export class Registration {
         if (refusalOf(error)?.code !== 'not_found') return;
         this.#state = { kind: 'failing', reason: 'the registry has forgotten this node' };
         this.#mayJoin = true;
-        forgotten.abort();
+        again.abort();
       },
     });
     await timers.sleep(REGISTER_AGAIN_MS, ended).catch(() => {});

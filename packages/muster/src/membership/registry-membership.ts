@@ -46,6 +46,7 @@ export class RegistryMembership implements Members, AsyncDisposable {
   readonly #options: RegistryMembershipOptions;
   readonly #list = new ConfirmedList();
   readonly #warnings: string[] = [];
+  readonly #failing = new Set<(error: Error) => void>();
   #client: RegistryClient | undefined;
   #registration: Registration | undefined;
   #watch: NetworkMembers | undefined;
@@ -95,8 +96,33 @@ export class RegistryMembership implements Members, AsyncDisposable {
     return this.#list.onChange(listener);
   }
 
-  /** Registers, and keeps the list in step from now on. Returns at once. */
+  /**
+   * The list, as soon as it is known. Rejects when the registry turns out not to answer before, and with the reason of the signal.
+   */
+  async whenKnown(signal: AbortSignal): Promise<readonly ListedMember[]> {
+    const known = this.#list.list();
+    if (known !== undefined) return known;
+    const { promise, resolve, reject } = Promise.withResolvers<readonly ListedMember[]>();
+    const onAbort = (): void => reject(signal.reason as Error);
+    const stopHearing = this.#list.onChange(() => resolve(this.#list.list() ?? []));
+    this.#failing.add(reject);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      return await promise;
+    } finally {
+      stopHearing();
+      this.#failing.delete(reject);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Registers, and keeps the list in step from now on. Returns at once. Called again, it registers with other facts. */
   start(identity: Identity, facts: MemberFacts): void {
+    if (this.#registration !== undefined) {
+      this.#registration.start(facts);
+      return;
+    }
     const { network, refreshMs, clock, timers, logger } = this.#options;
     const client = this.connect(identity);
     if (network !== 0) {
@@ -114,6 +140,9 @@ export class RegistryMembership implements Members, AsyncDisposable {
       ...this.#options,
       client,
       onRegistered: () => this.#watch?.start(),
+      onFailed: (error) => {
+        for (const reject of this.#failing) reject(error);
+      },
     });
     this.#registration.start(facts);
   }

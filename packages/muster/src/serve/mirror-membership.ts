@@ -26,6 +26,7 @@ export class MirrorMembership {
   readonly config: CoordinationConfig;
   readonly #parts: MirrorMembershipParts;
   readonly #name: string;
+  #agent: CoordinationAgent | undefined;
   #stopHearing: () => void = () => {};
 
   private constructor(parts: MirrorMembershipParts, membership: RegistryMembership | undefined) {
@@ -61,11 +62,11 @@ export class MirrorMembership {
     const { loaded, config } = this.#parts;
     const { membership } = this;
     if (membership === undefined || !isOwnNetwork(loaded, config)) return undefined;
-    return () => {
-      const members = membership.list();
-      if (members === undefined)
-        return Promise.reject(new Error('the registry has not told the members yet'));
-      return Promise.resolve(members.flatMap((member) => mirrorEntryOf(member) ?? []));
+    return async (signal) => {
+      // The agent asks when it can be reached, before it goes on to serve: whom it finds depends on being registered.
+      if (this.#agent !== undefined) this.start(this.#agent);
+      const members = await membership.whenKnown(signal);
+      return members.flatMap((member) => mirrorEntryOf(member) ?? []);
     };
   }
 
@@ -74,8 +75,14 @@ export class MirrorMembership {
     this.#stopHearing = onSupervisedCut(environment, (peers) => this.policy.cut(peers));
   }
 
-  /** Once the agent runs: its ports are known. Returns at once. */
+  /** Before the agent starts, which asks for the members while it does. */
+  expect(agent: CoordinationAgent): void {
+    this.#agent = agent;
+  }
+
+  /** Once the agent runs: all its ports are known. Returns at once. */
   start(agent: CoordinationAgent): void {
+    this.#agent = undefined;
     this.membership?.start(this.#parts.identity, this.#factsOf(agent));
   }
 
@@ -98,7 +105,8 @@ export class MirrorMembership {
       roles: ['mirror'],
       p2pPort: announced?.port ?? 0,
       transferPort: agent.listeners.transfer.port,
-      statusPort: agent.listeners.metrics.port,
+      // The last of its listeners: not known while it starts.
+      statusPort: agent.listeners.metrics.port === 0 ? undefined : agent.listeners.metrics.port,
       zone: node.zone,
       tags: values.registryTags,
       announcedHost: node.libp2pAnnounce.length === 0 ? undefined : announced?.host,

@@ -154,6 +154,7 @@ export async function startAgent({ loaded, config, logger, environment }: StartP
       version: packageVersion(),
       logger,
     });
+    membership.expect(agent);
     await agent.start();
     membership.start(agent);
     return {
