@@ -9,7 +9,12 @@ import { Registry } from '@muster/registry';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { choosePorts } from '../../src/demo/ports.ts';
 import { runCli } from '../../src/index.ts';
-import { EventParser, MAX_EVENT_BYTES, type StreamEvent } from '../../src/fleet-view/collect/view-http.ts';
+import {
+  EventParser,
+  followStream,
+  MAX_EVENT_BYTES,
+  type StreamEvent,
+} from '../../src/fleet-view/collect/view-http.ts';
 import type { FleetMember } from '../../src/fleet/fleet-file.ts';
 import { nodeFlags, startNode } from '../support/running-node.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -276,6 +281,32 @@ describe('a stream of events', () => {
         { name: 'message', id: undefined, data: 'last' },
       ]);
     }
+  });
+
+  it('goes on for longer than its beginning may take', async () => {
+    const timeoutMs = 100;
+    const address = await stranger((_request, response) => {
+      response.write('data: first\n\n');
+      setTimeout(() => response.end('data: last\n\n'), 3 * timeoutMs);
+    });
+    const told: string[] = [];
+    const following = followStream({ address }, '/', {
+      signal: AbortSignal.timeout(20_000),
+      answerTimeoutMs: timeoutMs,
+      onEvent: ({ data }) => told.push(data),
+    });
+    await expect(following).rejects.toThrow('the connection ended');
+    expect(told).toEqual(['first', 'last']);
+  });
+
+  it('must begin in time', async () => {
+    const address = await stranger(() => undefined);
+    const following = followStream({ address }, '/', {
+      signal: AbortSignal.timeout(20_000),
+      answerTimeoutMs: 50,
+      onEvent: () => undefined,
+    });
+    await expect(following).rejects.toThrow('no answer in time');
   });
 
   it('with an event without end is refused', () => {

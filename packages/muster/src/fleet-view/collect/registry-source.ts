@@ -181,7 +181,13 @@ class RegistrySession {
 }
 
 /** What happens too often, or says too little, to be listed. */
-const UNTOLD: ReadonlySet<string> = new Set(['node.updated', 'tombstones.evicted', 'key.requires_v2']);
+const UNTOLD: ReadonlySet<string> = new Set([
+  'node.updated',
+  'node.tags',
+  'node.visibility',
+  'tombstones.evicted',
+  'key.requires_v2',
+]);
 
 function factOf(value: unknown): readonly PeerFact[] {
   const node = fields(value);

@@ -73,14 +73,25 @@ export async function followStream(
   options: {
     readonly lastEventId?: string;
     readonly signal: AbortSignal;
+    /** How long its beginning may take. @default ANSWER_TIMEOUT_MS */
+    readonly answerTimeoutMs?: number;
     readonly onOpen?: () => void;
     readonly onEvent: (event: StreamEvent) => void;
   },
 ): Promise<never> {
-  const { lastEventId, signal, onOpen, onEvent } = options;
+  const { lastEventId, signal, answerTimeoutMs = ANSWER_TIMEOUT_MS, onOpen, onEvent } = options;
   const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
-  const opening = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
-  const response = await open(endpoint, path, { accept: 'text/event-stream', ...headers }, opening);
+  // The signal of a request lasts as long as its answer: the limit of its beginning must end with that.
+  const opening = new AbortController();
+  const tooLate = new DOMException('no answer in time', 'TimeoutError');
+  const limit = setTimeout(() => opening.abort(tooLate), answerTimeoutMs);
+  let response: IncomingMessage;
+  try {
+    const either = AbortSignal.any([signal, opening.signal]);
+    response = await open(endpoint, path, { accept: 'text/event-stream', ...headers }, either);
+  } finally {
+    clearTimeout(limit);
+  }
   if (response.statusCode !== 200) {
     response.destroy();
     throw refusal(response.statusCode ?? 0, '');

@@ -260,10 +260,11 @@ export class FleetModel {
   }
 
   #tellTurned(turned: PeerChanges['turned'], now: number): void {
-    for (const { view, before } of turned) {
+    for (const { view, isFirst } of turned) {
+      // What has never been there does not fall silent: it is being started.
+      if (isFirst && view.state !== 'online') continue;
       const text = TURNS[view.state];
-      if (before === undefined && view.state !== 'online') continue;
-      const isBack = view.state === 'online' && before !== undefined;
+      const isBack = view.state === 'online' && !isFirst;
       this.#happened(
         {
           severity: severityOf(view),

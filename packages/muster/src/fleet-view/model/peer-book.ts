@@ -53,6 +53,7 @@ interface Entry {
   readonly id: string;
   readonly said: Map<string, Said>;
   view: PeerView | undefined;
+  wasOnline: boolean;
 }
 
 /** What has changed since the last time that was asked. */
@@ -60,7 +61,7 @@ export interface PeerChanges {
   readonly changed: readonly PeerView[];
   readonly removed: readonly string[];
   /** A peer that its own process, or its supervisor, tells of has another state. */
-  readonly turned: readonly { readonly view: PeerView; readonly before: PeerState | undefined }[];
+  readonly turned: readonly { readonly view: PeerView; readonly isFirst: boolean }[];
 }
 
 export class PeerBook {
@@ -184,7 +185,9 @@ export class PeerBook {
       if (before !== undefined && isSame(before, view)) continue;
       entry.view = view;
       changed.push(view);
-      if (before?.state !== view.state && isManaged(entry)) turned.push({ view, before: before?.state });
+      const isFirst = !entry.wasOnline;
+      if (view.state === 'online') entry.wasOnline = true;
+      if (before?.state !== view.state && isManaged(entry)) turned.push({ view, isFirst });
     }
     return { changed, removed, turned };
   }
@@ -219,7 +222,7 @@ export class PeerBook {
       this.#refused += 1;
       return undefined;
     }
-    const entry: Entry = { id, said: new Map(), view: undefined };
+    const entry: Entry = { id, said: new Map(), view: undefined, wasOnline: false };
     this.#entries.set(id, entry);
     return entry;
   }
