@@ -8,6 +8,8 @@ import { doctorSettings } from '../../src/settings/doctor-settings.ts';
 import { doctorMirrorSettings } from '../../src/settings/mirror-status-settings.ts';
 import { demoSettings } from '../../src/settings/demo-settings.ts';
 import { statusSettings } from '../../src/settings/status-settings.ts';
+import { findSettings } from '../../src/settings/find-settings.ts';
+import { membershipSettings } from '../../src/settings/membership-settings.ts';
 import { registrationSettings } from '../../src/settings/client-settings.ts';
 import {
   NOT_IN_THIS_VERSION,
@@ -60,6 +62,8 @@ export const README_TABLES: Readonly<Record<string, string>> = {
   '<!-- settings: discoverySettings -->': settingsTable(discoverySettings),
   '<!-- settings: demoSettings -->': settingsTable(demoSettings),
   '<!-- settings: statusSettings -->': settingsTable(statusSettings),
+  '<!-- settings: membershipSettings -->': settingsTable(membershipSettings),
+  '<!-- settings: findSettings -->': settingsTable(findSettings),
   '<!-- settings: coordinationSettings -->': settingsTable(coordinationSettings),
   '<!-- settings: pullSettings -->': settingsTable(pullSettings),
   '<!-- settings: doctorSettings -->': settingsTable(doctorSettings),
