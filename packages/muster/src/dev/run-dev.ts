@@ -214,7 +214,12 @@ function announce(
     timeScale: values.timeScale,
     startedInMs: Math.round(performance.now()),
     launcher: io.launcher,
-    folderFlag: values.data === DEFAULT_FLEET_FOLDER ? '' : `--data ${values.data}`,
+    folderFlag: values.data === DEFAULT_FLEET_FOLDER ? '' : `--fleet ${quoted(values.data)}`,
   };
   context.print(devReadyEvent(announcement), devBanner(announcement));
+}
+
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -5,7 +5,7 @@ export const fleetErrors = defineErrors({
   FLEET_RUNNING: { summary: 'A fleet runs in this folder already.' },
   FLEET_NOT_RUNNING: {
     summary: 'No fleet runs in this folder.',
-    hint: 'Start one with `npm start` (or `muster dev`), or name its folder with --data.',
+    hint: 'Start one with `npm start` (or `muster dev`), or name its folder with --fleet.',
   },
   FLEET_FOLDER_FOREIGN: {
     summary: 'The folder holds something else than the data of a fleet. Nothing was touched.',

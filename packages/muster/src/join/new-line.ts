@@ -7,7 +7,7 @@ import type { joinSettings } from '../settings/join-settings.ts';
 
 /** Prints it. Rejects FLEET_NOT_RUNNING, CONTROL_UNREACHABLE and what else the control address rejects. */
 export async function printNewLine(context: CommandContext<typeof joinSettings>): Promise<void> {
-  const { control } = await readFleetFile(context.values.data);
+  const { control } = await readFleetFile(context.values.fleet);
   const answer = (await callControl({
     url: control.url,
     method: 'POST',

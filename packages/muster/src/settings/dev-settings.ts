@@ -4,8 +4,8 @@ import { DEFAULT_FLEET_FOLDER } from '../fleet/fleet-files.ts';
 const FLEET = 'Fleet';
 const START = 'Start';
 
-/** The folder of a fleet on this machine, for every command that acts on one. */
-export const fleetFolderSettings = defineSettings({
+/** What a fleet on this machine is made of. */
+export const devSettings = defineSettings({
   data: {
     type: 'path',
     environment: 'MUSTER_DATA',
@@ -13,11 +13,6 @@ export const fleetFolderSettings = defineSettings({
     description: 'Folder of the fleet. Whoever can read it can do everything with the fleet.',
     group: FLEET,
   },
-});
-
-/** What a fleet on this machine is made of. */
-export const devSettings = defineSettings({
-  ...fleetFolderSettings,
   'page-port': {
     type: 'integer',
     environment: 'MUSTER_DEV_PAGE_PORT',

@@ -1,6 +1,6 @@
 import { defineSettings } from '@muster/core';
 import { isPeerName } from '../fleet/join-protocol.ts';
-import { fleetFolderSettings } from './dev-settings.ts';
+import { DEFAULT_FLEET_FOLDER } from '../fleet/fleet-files.ts';
 
 const PEER = 'Peer';
 
@@ -41,5 +41,11 @@ export const joinSettings = defineSettings({
     description: 'How much is logged, to the standard error.',
     group: PEER,
   },
-  data: { ...fleetFolderSettings.data, description: 'Folder of the fleet, for --new-line.' },
+  fleet: {
+    type: 'path',
+    environment: 'MUSTER_FLEET',
+    default: DEFAULT_FLEET_FOLDER,
+    description: 'Folder of the running fleet of `muster dev`, for --new-line.',
+    group: PEER,
+  },
 });

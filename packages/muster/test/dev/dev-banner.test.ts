@@ -61,13 +61,15 @@ it('a banner says when there is no page to show, and tells of a fleet in real ti
 });
 
 it('commands to try name the folder when it is not the default one', () => {
-  const commands = commandsToTry({ launcher: 'muster', folderFlag: '--data /x' }).map(([command]) => command);
+  const commands = commandsToTry({ launcher: 'muster', folderFlag: '--fleet /x' }).map(
+    ([command]) => command,
+  );
   expect(commands).toEqual([
-    'muster find delta --data /x',
-    'muster demo kill-registry --data /x',
-    'muster demo liar --data /x',
-    'muster demo pull --peers 20 --data /x',
-    'muster demo partition --data /x',
+    'muster find delta --fleet /x',
+    'muster demo kill-registry --fleet /x',
+    'muster demo liar --fleet /x',
+    'muster demo pull --peers 20 --fleet /x',
+    'muster demo partition --fleet /x',
   ]);
 });
 

@@ -164,7 +164,7 @@ describe('muster join', () => {
 
   it('prints no new line where no fleet runs', async () => {
     await serve(fakeControl());
-    const outcome = await run(['join', '--new-line', '--data', folder.path('nowhere'), '--json']);
+    const outcome = await run(['join', '--new-line', '--fleet', folder.path('nowhere'), '--json']);
     expect(outcome.exitCode).toBe(EXIT_CODES.notFound.code);
     expect(errorOf(outcome)).toMatchObject({ code: 'FLEET_NOT_RUNNING' });
   });
