@@ -52,7 +52,9 @@ async function exported<T>(
   const found = new Map<string, T>();
   for (const file of globSync(join(root, pattern)).sort()) {
     const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-    for (const [name, value] of Object.entries(module)) {
+    // Namespaces of modules are in order of names in Node, and as declared under the test runner.
+    const members = Object.entries(module).toSorted(([left], [right]) => (left < right ? -1 : 1));
+    for (const [name, value] of members) {
       if (typeof value !== 'object' || value === null || !is(value)) continue;
       const packageName = relative(join(root, 'packages'), file).split('/')[0] as string;
       const subject = name.replace(new RegExp(`${suffix}$`), '');
