@@ -34,7 +34,7 @@ import {
   type Digest,
 } from '@muster/coordination';
 import { EventBus, type Logger, silentLogger } from '@muster/core';
-import { registryLeases } from 'muster';
+import { registryLeases } from 'muster/leases';
 import type { SimProcess } from '../kernel/index.ts';
 import { SimContentRouting } from './fabric/sim-routing.ts';
 import type { SimMembers } from './fabric/sim-members.ts';

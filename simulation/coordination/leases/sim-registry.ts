@@ -7,7 +7,7 @@
 import { clientErrors, type GrantedLease, type LeaseReply, refused } from '@muster/client';
 import { challengeFor, type Identity } from '@muster/core/identity';
 import { LocalRegistry } from '@muster/registry';
-import type { LeaseClient } from 'muster';
+import type { LeaseClient } from 'muster/leases';
 import type { SimProcess } from '../../kernel/index.ts';
 import type { SimNetwork } from '../../network/index.ts';
 
