@@ -87,6 +87,8 @@ async function executeAll(pages: readonly string[], folder: string, isHere: bool
 const isHere = process.argv.includes('--here');
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const pages = named.length > 0 ? named : PAGES.filter((page) => !isHere || page !== README);
+if (isHere && pages.includes(README))
+  throw new Error(`${README} installs modules: it needs a clone, not --here`);
 const folder = mkdtempSync(join(tmpdir(), 'muster-readme-'));
 try {
   const count = await executeAll(pages, folder, isHere);

@@ -111,7 +111,9 @@ describe.each(Object.keys(CHECKLISTS))('conformance of %s', (service) => {
     for (const { id, ticked, tests } of rows) {
       if (ticked) expect(tests.length, id).toBeGreaterThan(0);
       for (const path of tests) {
-        expect(path, id).toMatch(/^(benchmarks|packages|simulation|interop|scripts)\/.+(\.test\.ts|_test\.go)$/);
+        expect(path, id).toMatch(
+          /^(benchmarks|packages|simulation|interop|scripts)\/.+(\.test\.ts|_test\.go)$/,
+        );
         expect(existsSync(join(root, path)), `${id}: ${path} does not exist`).toBe(true);
       }
     }
