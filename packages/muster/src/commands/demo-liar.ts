@@ -16,8 +16,8 @@ export const liar = defineCommand({
       import('../demos/liar.ts'),
       import('../demos/adapters/status-scores.ts'),
     ]);
-    return await runDemo(context, 'liar', ({ control }) => ({
-      script: script({ control, watch: new StatusScores(), withinMs: context.values.withinMs }),
-    }));
+    return await runDemo(context, 'liar', ({ control }) =>
+      script({ control, watch: new StatusScores(), withinMs: context.values.withinMs }),
+    );
   },
 });

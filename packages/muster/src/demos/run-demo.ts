@@ -16,7 +16,7 @@ import type { demosSettings } from '../settings/demos-settings.ts';
 import { ControlClient } from './adapters/control-client.ts';
 import { DemoLock } from './adapters/demo-lock.ts';
 import { showCheck, showReport, showStep } from './show.ts';
-import { type DemoReport, runScript, type Script } from './story.ts';
+import { type DemoReport, runScript, type Script, type StoryParts } from './story.ts';
 
 type Context = CommandContext<typeof demosSettings>;
 
@@ -30,13 +30,6 @@ export interface DemoPlace {
   readonly signal: AbortSignal;
 }
 
-/** A demo with what it needs of a running fleet. */
-export interface PreparedDemo {
-  readonly script: Script;
-  /** Closes what was opened for it. Never rejects. */
-  readonly close?: () => Promise<void>;
-}
-
 /**
  * Runs it. Returns 0 when all checks passed, 13 when one did not. Throws FLEET_NOT_RUNNING, FLEET_FOLDER_DAMAGED,
  * CONTROL_UNREACHABLE, CONTROL_UNAUTHORIZED, DEMO_RUNNING: then nothing was done.
@@ -44,7 +37,7 @@ export interface PreparedDemo {
 export async function runDemo(
   context: Context,
   demo: string,
-  prepare: (place: DemoPlace) => Promise<PreparedDemo> | PreparedDemo,
+  prepare: (place: DemoPlace) => Script,
 ): Promise<number> {
   const { io, values, json } = context;
   const file = await readFleetFile(values.fleet);
@@ -73,9 +66,8 @@ export async function runDemo(
   try {
     await lifecycle.start();
     if (!json) io.stdout.write(`muster demo ${demo}: with the fleet in ${file.folder}\n\n`);
-    const report = await tellScript(context, demo, ending.signal, () =>
-      prepare({ fleet, control, signal: ending.signal }),
-    );
+    const script = prepare({ fleet, control, signal: ending.signal });
+    const report = await tellScript(context, demo, ending.signal, script);
     ended.resolve();
     context.print(report, showReport(report));
     const outcome = stopOutcome(await lifecycle.stop('done'));
@@ -96,24 +88,10 @@ async function tellScript(
   { io, json }: Context,
   demo: string,
   signal: AbortSignal,
-  prepare: () => Promise<PreparedDemo> | PreparedDemo,
+  script: Script,
 ): Promise<DemoReport> {
-  const prepared = await prepare();
-  try {
-    return await runScript(
-      {
-        demo,
-        clock: systemClock,
-        timers: systemTimers,
-        signal,
-        tell: (event) => {
-          if (json) return;
-          io.stdout.write(`${'step' in event ? showStep(event.step) : showCheck(event.check)}\n`);
-        },
-      },
-      prepared.script,
-    );
-  } finally {
-    await prepared.close?.();
-  }
+  const tell: StoryParts['tell'] = (event) => {
+    if (!json) io.stdout.write(`${'step' in event ? showStep(event.step) : showCheck(event.check)}\n`);
+  };
+  return await runScript({ demo, clock: systemClock, timers: systemTimers, signal, tell }, script);
 }

@@ -7,11 +7,11 @@ import { killRegistry } from './kill-registry.ts';
 import { runDemo } from './run-demo.ts';
 
 export async function runKillRegistry(context: CommandContext<typeof demosSettings>): Promise<number> {
-  return await runDemo(context, 'kill-registry', ({ fleet, control, signal }) => ({
-    script: killRegistry({
+  return await runDemo(context, 'kill-registry', ({ fleet, control, signal }) =>
+    killRegistry({
       control,
       finder: new FleetFinder(fleet, signal),
       roll: new ClientRoll(fleet),
     }),
-  }));
+  );
 }

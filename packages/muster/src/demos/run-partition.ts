@@ -9,13 +9,13 @@ import { partition } from './partition.ts';
 import { runDemo } from './run-demo.ts';
 
 export async function runPartition(context: CommandContext<typeof demosSettings>): Promise<number> {
-  return await runDemo(context, 'partition', ({ fleet, control, signal }) => ({
-    script: partition({
+  return await runDemo(context, 'partition', ({ fleet, control, signal }) =>
+    partition({
       control,
       finder: new FleetFinder(fleet, signal),
       origin: new HttpOrigin(fleet),
       puller: new MirrorPuller(fleet.origin.registry, signal),
       watch: new StatusScores(),
     }),
-  }));
+  );
 }

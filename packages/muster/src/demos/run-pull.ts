@@ -8,8 +8,8 @@ import { pull } from './pull.ts';
 import { runDemo } from './run-demo.ts';
 
 export async function runPullDemo(context: CommandContext<typeof pullDemoSettings>): Promise<number> {
-  return await runDemo(context, 'pull', ({ fleet, control, signal }) => ({
-    script: pull(
+  return await runDemo(context, 'pull', ({ fleet, control, signal }) =>
+    pull(
       {
         control,
         origin: new HttpOrigin(fleet),
@@ -18,5 +18,5 @@ export async function runPullDemo(context: CommandContext<typeof pullDemoSetting
       },
       { peers: context.values.peers },
     ),
-  }));
+  );
 }
