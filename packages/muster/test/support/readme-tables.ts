@@ -7,6 +7,9 @@ import { pullSettings } from '../../src/settings/pull-settings.ts';
 import { doctorSettings } from '../../src/settings/doctor-settings.ts';
 import { doctorMirrorSettings } from '../../src/settings/mirror-status-settings.ts';
 import { demoSettings } from '../../src/settings/demo-settings.ts';
+import { devSettings } from '../../src/settings/dev-settings.ts';
+import { joinSettings } from '../../src/settings/join-settings.ts';
+import { originSettings } from '../../src/settings/origin-settings.ts';
 import { statusSettings } from '../../src/settings/status-settings.ts';
 import { findSettings } from '../../src/settings/find-settings.ts';
 import { membershipSettings } from '../../src/settings/membership-settings.ts';
@@ -57,6 +60,9 @@ function exitCodesTable(): string {
 /** The tables of README.md that follow from declarations, by the mark that stands before each. `npm run docs` writes them. */
 export const README_TABLES: Readonly<Record<string, string>> = {
   '<!-- commands -->': commandsTable(),
+  '<!-- settings: devSettings -->': settingsTable(devSettings),
+  '<!-- settings: joinSettings -->': settingsTable(joinSettings),
+  '<!-- settings: originSettings -->': settingsTable(originSettings),
   '<!-- settings: registrySettings -->': settingsTable(registrySettings),
   '<!-- settings: registrationSettings -->': settingsTable(registrationSettings),
   '<!-- settings: discoverySettings -->': settingsTable(discoverySettings),
