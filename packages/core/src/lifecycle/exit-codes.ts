@@ -28,7 +28,7 @@ export const EXIT_CODES = {
     meaning: 'Stopped on request, but a part did not stop in time or failed to.',
   },
   checkFailed: { code: 13, meaning: 'What was checked does not hold; the output says what.' },
-  keyMismatch: { code: 13, meaning: 'A peer goes by a name that is registered for another key.' },
+  keyMismatch: { code: 14, meaning: 'A peer goes by a name that is registered for another key.' },
   interrupted: { code: 130, meaning: 'A second SIGINT ended it at once (128 + 2).' },
   terminated: { code: 143, meaning: 'A second SIGTERM ended it at once (128 + 15).' },
 } as const satisfies Readonly<Record<string, ExitCode>>;
