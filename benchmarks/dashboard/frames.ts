@@ -51,7 +51,6 @@ export const START_SAMPLE = `(() => {
   const frame = (at) => {
     if (last !== undefined) intervals.push(at - last);
     last = at;
-    if (window.scrollStep) document.querySelector('.grid').scrollTop += window.scrollStep;
     if (!isOver) requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);

@@ -3,7 +3,7 @@ import type { ScoreView, TermView } from '../../src/protocol/fleet-view.ts';
 /** What all observers think of one indexer. */
 export interface SubjectTrust {
   readonly subject: string;
-  /** The lowest score first: bad news is what one looks for. */
+  /** Who evicted or suspended it first; then by observer, so that nothing jumps while scores move. */
   readonly scores: readonly ScoreView[];
   readonly inPool: number;
   readonly suspended: number;
@@ -13,7 +13,7 @@ export interface SubjectTrust {
   readonly median: number | undefined;
 }
 
-/** Scores by whom they are about; those that somebody evicted or suspended first, then the lowest. */
+/** Scores by whom they are about; those that somebody evicted or suspended first. */
 export function trustBySubject(scores: Iterable<ScoreView>): readonly SubjectTrust[] {
   const bySubject = new Map<string, ScoreView[]>();
   for (const score of scores) {
@@ -23,19 +23,17 @@ export function trustBySubject(scores: Iterable<ScoreView>): readonly SubjectTru
   }
   return [...bySubject]
     .map(([subject, list]) => trustOf(subject, list))
-    .sort(
-      (a, b) =>
-        b.evicted + b.suspended - (a.evicted + a.suspended) ||
-        (a.lowest ?? 101) - (b.lowest ?? 101) ||
-        (a.subject < b.subject ? -1 : 1),
-    );
+    .sort((a, b) => b.evicted + b.suspended - (a.evicted + a.suspended) || (a.subject < b.subject ? -1 : 1));
 }
+
+const STANDINGS: readonly ScoreView['standing'][] = ['evicted', 'suspended', 'in pool'];
 
 function trustOf(subject: string, list: readonly ScoreView[]): SubjectTrust {
   const scores = [...list].sort(
-    (a, b) => (a.score ?? 101) - (b.score ?? 101) || (a.observer < b.observer ? -1 : 1),
+    (a, b) =>
+      STANDINGS.indexOf(a.standing) - STANDINGS.indexOf(b.standing) || (a.observer < b.observer ? -1 : 1),
   );
-  const known = scores.flatMap(({ score }) => (score === undefined ? [] : [score]));
+  const known = scores.flatMap(({ score }) => (score === undefined ? [] : [score])).sort((a, b) => a - b);
   const standing = (wanted: ScoreView['standing']): number =>
     scores.filter((score) => score.standing === wanted).length;
   return {

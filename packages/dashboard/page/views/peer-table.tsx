@@ -185,7 +185,7 @@ function Grid({ total }: { readonly total: number }): JSX.Element {
               index={index}
               isEntry={index === entry}
               isChosen={route.peer === peer.id}
-              seen={ago(peer.lastSeenAt, now)}
+              seen={peer.lastSeenAt === undefined ? '–' : ago(peer.lastSeenAt, now)}
             />
           );
         })}

@@ -144,7 +144,7 @@ function optionsOf({
         font,
         size: 82,
         ...(isSize(unit) ? { incrs: SIZE_STEPS } : {}),
-        values: (_, ticks) => ticks.map((tick) => figure(tick, unit)),
+        values: (_, ticks) => ticks.map((tick) => tickText(tick, unit)),
       },
     ],
     series: [
@@ -160,6 +160,12 @@ function optionsOf({
       })),
     ],
   };
+}
+
+/** Short, and the same for all ticks: no zeros that say nothing. */
+function tickText(tick: number, unit: string): string {
+  if (isSize(unit)) return figure(tick, unit).replace(/\.0+ /, ' ');
+  return `${Number(tick.toFixed(3)).toLocaleString('en-GB')} ${unit}`.trim();
 }
 
 function isSize(unit: string): boolean {

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useMemo } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import type { ScoreView } from '../../src/protocol/fleet-view.ts';
 import { useStore } from '../browser/store.ts';
 import { count, plural } from '../model/format.ts';
@@ -21,6 +21,8 @@ export function TrustPage(): JSX.Element {
   const { store, route } = usePage();
   const scores = useStore(store, ({ live }) => live.fleet?.scores);
   const subjects = useMemo(() => trustBySubject(scores?.values() ?? []), [scores]);
+  // What was shown first stays, also when another becomes worse.
+  const first = useRef<string | undefined>(undefined);
   if (subjects.length === 0) {
     return (
       <Section title="Trust">
@@ -34,7 +36,10 @@ export function TrustPage(): JSX.Element {
       </Section>
     );
   }
-  const chosen = subjects.find(({ subject }) => subject === route.item) ?? (subjects[0] as SubjectTrust);
+  const chosen =
+    subjects.find(({ subject }) => subject === (route.item ?? first.current)) ??
+    (subjects[0] as SubjectTrust);
+  first.current = chosen.subject;
   return (
     <div class="trust">
       <Section title="Indexers" note={plural(subjects.length, 'indexer')} class="subjects">
@@ -113,9 +118,7 @@ function Observers({ trust }: { readonly trust: SubjectTrust }): JSX.Element {
         <Score key={score.id} score={score} />
       ))}
       {trust.scores.length > OBSERVERS_SHOWN ? (
-        <p class="muted">
-          and {plural(trust.scores.length - OBSERVERS_SHOWN, 'observer')} with higher scores
-        </p>
+        <p class="muted">and {plural(trust.scores.length - OBSERVERS_SHOWN, 'observer')} more</p>
       ) : null}
     </div>
   );

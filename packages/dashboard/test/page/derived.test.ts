@@ -38,11 +38,17 @@ describe('pulls', () => {
 describe('trust', () => {
   const { scores } = smallFleet(0);
 
-  it('shows first whom somebody has suspended or evicted, and the lowest score', () => {
+  it('shows first whom somebody has suspended or evicted, and who did', () => {
     const [liar, honest] = trustBySubject(scores);
     expect(liar).toMatchObject({ suspended: 3, evicted: 1, inPool: 0 });
     expect(liar?.subject.endsWith('indexer-2')).toBe(true);
-    expect(liar?.lowest).toBe(liar?.scores[0]?.score);
+    expect(liar?.scores.map(({ standing }) => standing)).toEqual([
+      'evicted',
+      'suspended',
+      'suspended',
+      'suspended',
+    ]);
+    expect(liar?.lowest).toBe(Math.min(...(liar?.scores.map(({ score }) => score ?? 0) ?? [])));
     expect(honest).toMatchObject({ suspended: 0, evicted: 0, inPool: 4 });
   });
 
