@@ -170,11 +170,7 @@ function report(
   context: BenchmarkContext,
   { id, what, hasChanges }: Part,
   { figures, busy, elements, heapMiB, sentPerSecond }: Measured,
-  {
-    seconds,
-    openMs,
-    version,
-  }: { readonly seconds: number; readonly openMs: number; readonly version: string },
+  { seconds, openMs, version, restFrames }: Circumstances,
 ): void {
   const load = hasChanges ? `${Math.round(sentPerSecond)} changes/s` : 'no changes';
   const note = `${what}; ${PEERS.toLocaleString('en-GB')} peers, ${load}, ${seconds} s, ${VIEWPORT.width} x ${VIEWPORT.height}; ${version}`;
