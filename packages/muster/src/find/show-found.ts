@@ -45,16 +45,21 @@ export function foundText(found: Found, context: FoundContext): string {
 function blockOf(peer: Located, found: Found, context: FoundContext): string {
   const { name, peerId, nodeId, did, tags, addresses } = peer;
   return facts([
-    ['name', name],
+    ['name', name === undefined ? undefined : printable(name)],
     ['peer id', peerId],
     ['node id', nodeId === undefined ? undefined : nodeText(peer, context)],
     ['DID', did],
     ['overlay DID', derivedDid(peerId)],
     ['tags', tags.length === 0 ? undefined : tags.join(', ')],
-    ['addresses', addresses.length === 0 ? 'not told' : addresses.join(', ')],
+    ['addresses', addresses.length === 0 ? 'not told' : printable(addresses.join(', '))],
     ['source', sourceText(peer, found, context)],
     ['proof', proofText(peer, context)],
   ]);
+}
+
+/** Texts of others do not move a terminal, nor make lines of their own. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\u{fffd}');
 }
 
 function nodeText({ nodeId, source }: Located, context: FoundContext): string {

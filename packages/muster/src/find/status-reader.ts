@@ -6,6 +6,7 @@
  */
 import { errorCode } from '@muster/core';
 import { cliErrors } from '../cli/cli-errors.ts';
+import { printable } from './show-found.ts';
 
 /** Longest answer about one peer. */
 export const MAX_ANSWER_BYTES = 65_536;
@@ -110,7 +111,7 @@ function parseObject(text: string): Json | undefined {
 
 function refused(place: string, status: number, body: Json | undefined): Error {
   const { error } = body ?? {};
-  const said = typeof error === 'string' ? error.slice(0, 200) : `status ${status}`;
+  const said = typeof error === 'string' ? printable(error.slice(0, 200)) : `status ${status}`;
   return cliErrors.create('STATUS_REFUSED', `${place} does not answer: ${said}`, {
     details: { place, status },
   });

@@ -17,6 +17,11 @@ import { MAX_MEMBERS } from './members-file.ts';
 const CONCURRENCY = 16;
 /** Least time between looks that are asked for by {@link NetworkMembers.refresh}. */
 const MIN_REFRESH_MS = 1_000;
+/**
+ * Members of whom key and private address are asked again after each look: both may change without a sign in the list. A thousand
+ * members are through in twenty minutes, and a registry that comes back is not asked for everything by everybody at once.
+ */
+const RECHECKED = 4;
 /** Pause after the registry has refused the list. */
 const REFUSED_PAUSE_MS = 30_000;
 
@@ -27,6 +32,8 @@ export interface NetworkMembersOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
+  /** Who was a member when that was last known: the keys of those who still have their names are believed at first. */
+  readonly before: readonly ListedMember[];
   /** Hears of each list, also when it says nothing new. */
   readonly onList: (members: readonly ListedMember[], confirmedAt: number) => void;
 }
@@ -46,6 +53,9 @@ export class NetworkMembers {
   readonly #known = new Map<number, Known>();
   /** Members of whom something is to be asked. */
   readonly #dirty = new Set<number>();
+  /** Those of the last list that was kept, until this one has begun. */
+  readonly #before: Map<number, ListedMember>;
+  #recheck: Iterator<number> | undefined;
   readonly #waiting = new Set<() => void>();
   #running: Promise<void> | undefined;
   #confirming: Promise<void> = Promise.resolve();
@@ -55,6 +65,9 @@ export class NetworkMembers {
 
   constructor(options: NetworkMembersOptions) {
     this.#options = options;
+    this.#before = new Map(
+      options.before.flatMap((member) => (member.nodeId === undefined ? [] : [[member.nodeId, member]])),
+    );
   }
 
   start(): void {
@@ -117,14 +130,14 @@ export class NetworkMembers {
       onPause: (pollNow) => {
         this.#pollNow = pollNow;
       },
-      onPoll: ({ kind }) => {
+      onPoll: () => {
         if (isFirst) for (const id of this.#known.keys()) if (!present.has(id)) this.#known.delete(id);
         isFirst = false;
+        this.#before.clear();
         if (this.#hasFailed) logger.info({ network }, 'the members of the network are listed again');
         this.#hasFailed = false;
         this.#polledAt = clock.monotonic();
-        // Keys may have been changed without a sign in the list.
-        if (kind === 'full') for (const id of this.#known.keys()) this.#dirty.add(id);
+        this.#markForRecheck();
         const confirmedAt = clock.now();
         this.#confirming = this.#confirming.then(async () => await this.#confirm(confirmedAt));
       },
@@ -140,9 +153,29 @@ export class NetworkMembers {
         present.add(node.nodeId);
         const before = this.#known.get(node.nodeId);
         const live = node.state === 'live' ? node : before?.live;
-        this.#known.set(node.nodeId, { ...before, entry: node, live });
-        this.#dirty.add(node.nodeId);
+        const publicKey = before?.publicKey ?? this.#keyOfBefore(node);
+        this.#known.set(node.nodeId, { ...before, publicKey, entry: node, live });
+        const isWhole = publicKey !== undefined && (node.state === 'offline' || node.visibility === 'public');
+        if (!isWhole || kind === 'changed') this.#dirty.add(node.nodeId);
       }
+    }
+  }
+
+  /** A registry that was made anew may have given the number to another one, but hardly with the same name. */
+  #keyOfBefore(node: NodeEntry): Uint8Array | undefined {
+    const member = this.#before.get(node.nodeId);
+    const isSame = node.state === 'live' && node.hostname !== undefined && node.hostname === member?.name;
+    return isSame ? member?.publicKey : undefined;
+  }
+
+  #markForRecheck(): void {
+    for (let marked = 0; marked < Math.min(RECHECKED, this.#known.size); marked += 1) {
+      let next = this.#recheck?.next();
+      if (next === undefined || next.done === true) {
+        this.#recheck = this.#known.keys();
+        next = this.#recheck.next();
+      }
+      if (next.done !== true) this.#dirty.add(next.value);
     }
   }
 

@@ -133,6 +133,7 @@ export class RegistryMembership implements Members, AsyncDisposable {
         clock,
         timers,
         logger,
+        before: this.#list.list() ?? [],
         onList: (members, confirmedAt) => this.#confirm(members, confirmedAt),
       });
     }

@@ -44,7 +44,7 @@ export const findSettings = defineSettings({
   'registry-silence': {
     type: 'duration',
     environment: 'MUSTER_REGISTRY_SILENCE',
-    default: '900ms',
+    default: '700ms',
     min: '1ms',
     max: '1h',
     description: 'How long the registry may be silent before the overlay is believed.',

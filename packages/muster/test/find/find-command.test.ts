@@ -1,7 +1,9 @@
 import { EXIT_CODES } from '@muster/core';
 import { Identity } from '@muster/core/identity';
 import { RegistryClient } from '@muster/client';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { FleetRegistry, NETWORK_TOKEN } from '../support/fleet-registry.ts';
 import { healthyWith, startMember } from '../support/member-node.ts';
@@ -90,6 +92,11 @@ describe('muster find', () => {
       ]);
       expect(shown?.located[0]?.stalenessBoundMs).toBeLessThanOrEqual(15_000);
     }
+    // What an indexer says of itself is known to itself alone.
+    const ida = await find('indexer', ...flags, `--status=${indexer.ready.status}`);
+    expect(ida.shown?.located).toMatchObject([
+      { peerId: indexer.ready.peerId, source: 'overlay', proof: 'signed' },
+    ]);
     const text = (await run(['find', 'alpha', ...flags])).stdout;
     expect(text).toMatch(
       /source +overlay \(signed by the peer\), confirmed \d+ s ago, may be stale by up to 15 s; the registry at /,
@@ -97,6 +104,29 @@ describe('muster find', () => {
     const unknown = await find('12D3KooWQYV9dGMFoRzNStwpXztXaBUjtPqi6aU76ZgUriHhKust', ...flags);
     expect(unknown.exitCode).toBe(EXIT_CODES.notFound.code);
     expect(errorOf(unknown)).toMatchObject({ code: 'FIND_NOBODY' });
+  });
+
+  it('does not wait for a registry that is silent', async () => {
+    await using registry = await FleetRegistry.start(folder.path('registry'));
+    await using alpha = await startMember(folder.path('members'), 'alpha', { registry });
+    const silent = createServer();
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const sockets: Socket[] = [];
+    silent.on('connection', (socket) => void sockets.push(socket));
+    const { shown } = await find(
+      alpha.ready.peerId,
+      `--registry=127.0.0.1:${port}`,
+      '--network=1',
+      `--status=${alpha.ready.status}`,
+    );
+    expect(shown).toMatchObject({
+      source: 'overlay',
+      registryUnreachable: expect.stringContaining('within 700 ms') as string,
+    });
+    for (const socket of sockets) socket.destroy();
+    silent.close();
   });
 
   it('says with an exit code of its own that somebody else goes by a registered name', async () => {

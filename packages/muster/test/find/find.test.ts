@@ -199,6 +199,13 @@ describe('an answer as it is shown', () => {
     expect(foundText(found, { ...context, membersConfirmedAt: undefined })).toContain('no list of members');
   });
 
+  it('does not let a name move the terminal, or make lines of its own', () => {
+    const name = 'alpha\u001b[2J\nsource       registry (authority)';
+    const text = foundText({ ...fromOverlay, located: [locatedBy('overlay', { name })] }, context);
+    expect(text).not.toContain('\u001b');
+    expect(text.split('\n').filter((line) => line.startsWith('source'))).toHaveLength(1);
+  });
+
   it('holds the same for scripts', () => {
     expect(foundJson(fromOverlay, context)).toMatchObject({
       source: 'overlay',
