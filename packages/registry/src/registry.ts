@@ -223,12 +223,16 @@ export class Registry {
     await Promise.all([this.breakerFile.stop(), this.whitelistFile.stop()]);
     const store = this.#store;
     this.#store = undefined;
-    if (!this.#failed) await store?.close();
-    await this.#http?.close();
-    this.#http = undefined;
-    await this.#threads.close();
-    await this.#lock?.release();
-    this.#lock = undefined;
+    try {
+      if (!this.#failed) await store?.close();
+    } finally {
+      // Whatever became of the log: what keeps the process alive ends.
+      await this.#http?.close();
+      this.#http = undefined;
+      await this.#threads.close();
+      await this.#lock?.release();
+      this.#lock = undefined;
+    }
   }
 
   async #start(): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { EXIT_CODES } from '@muster/core';
@@ -339,6 +339,16 @@ describe('a registry that cannot start', () => {
       expect(errorOf(outcome).code).toBe('FILE_UNUSABLE');
       expect(errorOf(outcome).message).toContain(message);
     }
+  });
+
+  it('ends, and lets go of its ports, when its folder has been taken away from under it', async () => {
+    const flags = ['--data', folder.path('data'), '--http', '127.0.0.1:0'];
+    const registry = await startRegistry(['registry', 'serve', ...flags]);
+    await rename(folder.path('data'), folder.path('elsewhere'));
+    expect(await registry.stop()).toBe(EXIT_CODES.stoppedUncleanly.code);
+    await expect(fetch(`http://${registry.ready.http}/healthz`)).rejects.toThrow();
+    await using again = await startRegistry(['registry', 'serve', '--data', folder.path('elsewhere')]);
+    expect(again.ready.recovery?.cleanEnd).toBe(false);
   });
 
   it('says which TLS files cannot be used', async () => {
