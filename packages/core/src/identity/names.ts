@@ -9,6 +9,10 @@
  * | `peerId` | base58btc(`00 24` ‖ `08 01 12 20` ‖ key): identity multihash of the libp2p public key message; always starts with `12D3KooW` |
  * | `fingerprint` | lower-case hex SHA-256 of the key, 64 characters |
  * | `shortFingerprint` | the first 16 characters of it: for people to compare, never for a program to decide by |
+ *
+ * Two more names hang on it elsewhere. The registry gives each key a node id, and the same one when the key comes back. The overlay
+ * calls its participants by a UUID, version 5 of the peer id (`derivedDid` of `@muster/discovery/records`), which cannot be turned
+ * back; in fleets of the original it may also be a random one that a node keeps.
  */
 import { createHash } from 'node:crypto';
 import { decodeBase58, encodeBase58 } from './base58.ts';
