@@ -1,6 +1,7 @@
 /** What is on the screen: lines of a state, in a size. */
 import type { FleetState, PeerState } from '@muster/dashboard';
 import { showBytes } from '../cli/progress.ts';
+import { cell } from '../cli/table.ts';
 import { ago, clock, type Column, type PaneView, paneView, type Row, type Tone } from './panes.ts';
 import { fit, widthOf } from './text-width.ts';
 import { type Pane, PANES, SORTS, type TopState } from './top-state.ts';
@@ -20,6 +21,8 @@ const MIN_ROWS = 4;
 const HEAD_ROWS = 4;
 const FOOT_ROWS = 1;
 const MAX_DETAILS = 8;
+/** Columns without a width of their own have at least this one, or others make room. */
+const MIN_FLEXIBLE = 8;
 /** Below so many rows, no details are shown. */
 const ROWS_FOR_DETAILS = 16;
 
@@ -80,9 +83,10 @@ export function renderPlain(state: TopState, now: number): string {
       ...lines.map((cells) => rowText(cells, view.columns, widths).trimEnd()),
     ].join('\n');
   });
-  return [`${titleLine(state, columns, now).trimEnd()}\n${figuresLine(state.fleet, now)}`, ...sections].join(
-    '\n\n',
-  );
+  return [
+    `${titleLine(state, columns, now).trimEnd()}\n${cell(figuresLine(state.fleet, now))}`,
+    ...sections,
+  ].join('\n\n');
 }
 
 function detailsOf({ rows }: PaneView, cursor: number, screenRows: number): readonly string[] {
@@ -96,23 +100,42 @@ function firstRow(cursor: number, space: number, total: number): number {
   return Math.max(0, Math.min(middle, total - space));
 }
 
+/** The width of each column; 0 for those that are left out because the screen is too narrow for all. */
 function widthsOf(columns: readonly Column[], total: number): readonly number[] {
-  const gaps = columns.length - 1;
-  const fixed = columns.reduce((sum, { width = 0 }) => sum + width, 0);
-  const flexible = columns.filter(({ width }) => width === undefined).length;
-  const left = Math.max(0, total - fixed - gaps);
-  const share = flexible === 0 ? 0 : Math.floor(left / flexible);
-  let rest = flexible === 0 ? 0 : left - share * flexible;
-  return columns.map(({ width }) => {
-    if (width !== undefined) return width;
+  let shown = columns;
+  while (shareOf(shown, total) < MIN_FLEXIBLE && shown.length > 1) {
+    // The last but the first: names are worth more than anything else.
+    shown = shown.slice(0, -1);
+  }
+  const share = shareOf(shown, total);
+  const flexible = shown.filter(({ width }) => width === undefined).length;
+  let rest = Math.max(0, total - fixedOf(shown) - share * flexible);
+  return columns.map((column) => {
+    if (!shown.includes(column)) return 0;
+    if (column.width !== undefined) return column.width;
     const extra = rest > 0 ? 1 : 0;
     rest -= extra;
     return share + extra;
   });
 }
 
+/** Columns of the terminal for each column without a width of its own. */
+function shareOf(columns: readonly Column[], total: number): number {
+  const flexible = columns.filter(({ width }) => width === undefined).length;
+  return flexible === 0 ? MIN_FLEXIBLE : Math.max(0, Math.floor((total - fixedOf(columns)) / flexible));
+}
+
+function fixedOf(columns: readonly Column[]): number {
+  return columns.reduce((sum, { width = 0 }) => sum + width, columns.length - 1);
+}
+
 function rowText(cells: Row['cells'], columns: readonly Column[], widths: readonly number[]): string {
-  return columns.map(({ align }, index) => fit(cells[index] ?? '', widths[index] ?? 0, align)).join(' ');
+  return columns
+    .flatMap(({ align }, index) => {
+      const width = widths[index] ?? 0;
+      return width === 0 ? [] : [fit(cells[index] ?? '', width, align)];
+    })
+    .join(' ');
 }
 
 function titleLine({ fleet, page }: TopState, columns: number, now: number): string {

@@ -204,5 +204,10 @@ const STYLES: Readonly<Record<Style, Parameters<typeof styleText>[0]>> = {
   active: ['bold', 'inverse'],
 };
 
-const paint: Paint = (style, text) =>
-  style === 'plain' ? text : styleText(STYLES[style], text, { validateStream: false });
+const COLOURS: ReadonlySet<Style> = new Set(['good', 'warn', 'bad']);
+
+/** `NO_COLOR` is obeyed by leaving colours out; what is selected is still seen. */
+const paint: Paint = (style, text) => {
+  if (style === 'plain' || (COLOURS.has(style) && (process.env['NO_COLOR'] ?? '') !== '')) return text;
+  return styleText(STYLES[style], text, { validateStream: false });
+};
