@@ -2,11 +2,12 @@ import { EXIT_CODES } from '@muster/core';
 import { Identity } from '@muster/core/identity';
 import { RegistryClient } from '@muster/client';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { FleetRegistry, NETWORK_TOKEN } from '../support/fleet-registry.ts';
 import { healthyWith, startMember } from '../support/member-node.ts';
+import type { RunningNode } from '../support/running-node.ts';
 import { StatusEndpoint } from '../support/status-endpoint.ts';
 import { claimOf, identityOf } from '../support/signed-records.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -32,6 +33,26 @@ interface Shown {
 async function find(what: string, ...flags: readonly string[]) {
   const outcome = await run(['find', what, '--json', ...flags]);
   return { ...outcome, shown: outcome.stdout === '' ? undefined : (JSON.parse(outcome.stdout) as Shown) };
+}
+
+/** What `muster dev` would write of these. */
+function fleetOf(registry: FleetRegistry, { ready }: RunningNode): object {
+  return {
+    version: 1,
+    musterVersion: '0.1.0',
+    pid: process.pid,
+    startedAt: 0,
+    folder: folder.path(),
+    page: 'http://127.0.0.1:1/',
+    control: { url: 'http://127.0.0.1:1', tokenFile: 'none' },
+    registry: { address: registry.address, http: '', adminTokenFile: 'none', network: registry.network },
+    pskFile: 'none',
+    origin: { url: '', registry: '', repository: '', tag: '', digest: '', bytes: 0 },
+    members: [
+      { name: 'gone', role: 'node', state: 'killed', status: '127.0.0.1:1' },
+      { name: ready.name, role: 'node', state: 'running', status: ready.status },
+    ],
+  };
 }
 
 describe('muster find', () => {
@@ -92,6 +113,13 @@ describe('muster find', () => {
       ]);
       expect(shown?.located[0]?.stalenessBoundMs).toBeLessThanOrEqual(15_000);
     }
+    // A fleet says all of that by itself.
+    await writeFile(folder.path('fleet.json'), JSON.stringify(fleetOf(registry, beta)));
+    const ofFleet = await find('#blue', `--fleet=${folder.path()}`);
+    expect(ofFleet.shown).toMatchObject({
+      source: 'overlay',
+      located: [{ peerId: alpha.ready.peerId, proof: 'signed' }],
+    });
     // What an indexer says of itself is known to itself alone.
     const ida = await find('indexer', ...flags, `--status=${indexer.ready.status}`);
     expect(ida.shown?.located).toMatchObject([
