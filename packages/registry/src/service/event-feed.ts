@@ -14,6 +14,8 @@ export interface FeedEntry {
   /** Nodes that it is about. */
   readonly nodeIds: readonly number[];
   readonly networkId: number | undefined;
+  /** What a lease is for, and how it ended. */
+  readonly lease?: { readonly resource: string; readonly why?: 'done' | 'given_up' | 'expired' };
 }
 
 /**
@@ -92,7 +94,7 @@ export class EventFeed {
   }
 }
 
-/** Takes over numbers alone: events hold addresses, tokens' hashes and texts of any size. */
+/** Takes over numbers, and resources of leases, which are short: events hold addresses, tokens' hashes and texts of any size. */
 function entryOf(event: RegistryEvent, seq: number, atMs: number): FeedEntry {
   const { type } = event;
   switch (type) {
@@ -107,6 +109,14 @@ function entryOf(event: RegistryEvent, seq: number, atMs: number): FeedEntry {
     case 'network.renamed':
     case 'network.enterprise':
       return { seq, atMs, type, nodeIds: [], networkId: event.network };
+    case 'lease.granted': {
+      const lease = { resource: event.resource };
+      return { seq, atMs, type, nodeIds: [event.node], networkId: undefined, lease };
+    }
+    case 'lease.released': {
+      const lease = { resource: event.resource, why: event.why };
+      return { seq, atMs, type, nodeIds: [], networkId: undefined, lease };
+    }
     case 'trust.reported':
     case 'trust.revoked':
       return { seq, atMs, type, nodeIds: [event.by, event.peer], networkId: undefined };

@@ -138,13 +138,23 @@ const PREDICATES: Readonly<Partial<Record<FeedEntry['type'], string>>> = {
   'recovery.enrolled': 'enrolled for recovery',
 };
 
-function textOf(state: Directory, { type, nodeIds, networkId }: FeedEntry): string {
+const LEASE_ENDS = {
+  done: 'was given back: the work is done',
+  given_up: 'was given back: its holder gave up',
+  expired: 'ran out',
+} as const;
+
+function textOf(state: Directory, { type, nodeIds, networkId, lease }: FeedEntry): string {
   const [first = 0, second = 0] = nodeIds;
   switch (type) {
     case 'nodes.reaped':
       return nodeIds.length === 1
         ? `${nodeName(state, first)} was not seen any more`
         : `${nodeIds.length} nodes were not seen any more`;
+    case 'lease.granted':
+      return `${nodeName(state, first)} has the lease of ${lease?.resource}`;
+    case 'lease.released':
+      return `the lease of ${lease?.resource} ${LEASE_ENDS[lease?.why ?? 'done']}`;
     case 'network.joined':
       return `${nodeName(state, first)} joined ${networkName(state, networkId)}`;
     case 'network.left':

@@ -45,6 +45,8 @@ it('takes over ids alone', () => {
     { type: 'network.created', id: 3, name: 'n', joinRule: 'token', enterprise: false, creator: 1, at: 0 },
     { type: 'nodes.reaped', ids: [4, 5], at: 0 },
     { type: 'settings.identity_webhook', url: 'https://secret.example' },
+    { type: 'lease.granted', resource: 'pull/x', node: 6, token: 1, ttlMs: 1_000, at: 0 },
+    { type: 'lease.released', resource: 'pull/x', token: 1, at: 0, why: 'expired' },
   );
   sync();
   expect(shown.map(({ nodeIds, networkId }) => [nodeIds, networkId])).toEqual([
@@ -52,7 +54,10 @@ it('takes over ids alone', () => {
     [[], 3],
     [[4, 5], undefined],
     [[], undefined],
+    [[6], undefined],
+    [[], undefined],
   ]);
+  expect(shown.at(-1)?.lease).toEqual({ resource: 'pull/x', why: 'expired' });
   expect(JSON.stringify(shown)).not.toContain('secret');
 });
 
