@@ -242,6 +242,7 @@ export function metricsPage(texts: {
   readonly registry: string;
   readonly discovery: string;
   readonly coordination: string;
+  readonly membership: string;
 }): string {
   return page(
     '# Metrics',
@@ -255,6 +256,9 @@ export function metricsPage(texts: {
     '## Mirrors',
     'At the address for monitoring (`metrics_listen`). The names are those of the original agents, so that their dashboards go on working.',
     metricsTable(texts.coordination),
+    '## Members of a registry',
+    'At both, with `--registry`.',
+    metricsTable(texts.membership),
     '## Labels',
     'Labels have declared values; what strangers send is counted under `unknown` or `other`. A metric with a label whose values are not declared (`network`) shows at most 10,000 series, one by `peer` at most 200 indexers.',
   );

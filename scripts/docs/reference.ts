@@ -37,6 +37,7 @@ export async function referencePages(): Promise<Readonly<Record<string, string>>
       registry: metrics,
       discovery: await discoveryMetrics(),
       coordination: await coordinationMetrics(),
+      membership: await membershipMetrics(),
     }),
     'http.md': httpPage(openApi),
     'discovery-status.md': statusPage(STATUS_ROUTES),
@@ -116,6 +117,17 @@ async function discoveryMetrics(): Promise<string> {
 async function coordinationMetrics(): Promise<string> {
   const metrics = new MetricsRegistry();
   void new CoordinationMetrics(metrics, new EventBus({ onListenerError: () => {} }));
+  return await metrics.render();
+}
+
+async function membershipMetrics(): Promise<string> {
+  const file = join(root, 'packages/muster/src/membership/membership-metrics.ts');
+  const { declareMembershipMetrics } = (await import(pathToFileURL(file).href)) as {
+    readonly declareMembershipMetrics: (metrics: MetricsRegistry, ...shown: readonly object[]) => void;
+  };
+  const metrics = new MetricsRegistry();
+  const membership = { state: { kind: 'new' }, list: () => [], confirmedAt: 0 };
+  declareMembershipMetrics(metrics, membership, { now: () => 0 });
   return await metrics.render();
 }
 

@@ -33,7 +33,7 @@ export const BUDGETS_KIB: Readonly<Record<string, number>> = {
   '@muster/discovery': 800,
   '@muster/coordination': 800,
   '@muster/dashboard': 120,
-  muster: 900,
+  muster: 1000,
 };
 
 /** A tarball that was made. */

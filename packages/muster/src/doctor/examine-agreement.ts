@@ -88,6 +88,9 @@ function knownMirrors(asked: readonly AskedEndpoint[]): readonly MetPeer[] | und
   if (answered.length === 0) return undefined;
   const mirrors = new Map<string, string | undefined>();
   for (const description of answered) {
+    // Who answers is met, also before it knows anybody.
+    const { node, peerId: own } = description;
+    if (typeof own === 'string') mirrors.set(own, typeof node === 'string' ? node : undefined);
     for (const { id, peerId } of listIn(objectIn(description, 'members'), 'snapshot')) {
       if (typeof peerId === 'string' && peerId !== '')
         mirrors.set(peerId, typeof id === 'string' ? id : undefined);
