@@ -1,10 +1,11 @@
 /** A mirror as a member of a registry: what it publishes there, and what it takes from there. */
 import type { CoordinationAgent, MemberEntry } from '@muster/coordination';
 import type { CoordinationConfig } from '@muster/coordination/config';
-import type { Config, Logger } from '@muster/core';
+import { type Config, type Logger, systemClock } from '@muster/core';
 import type { Identity } from '@muster/core/identity';
 import type { RegistryClient } from '@muster/client';
 import { hostnameOf, type MemberFacts } from '../membership/member-facts.ts';
+import { declareMembershipMetrics } from '../membership/membership-metrics.ts';
 import { openMembership, visibilityOf } from '../membership/open-membership.ts';
 import { PeerPolicy } from '../membership/peer-policy.ts';
 import type { RegistryMembership } from '../membership/registry-membership.ts';
@@ -77,6 +78,7 @@ export class MirrorMembership {
 
   /** Before the agent starts, which asks for the members while it does. */
   expect(agent: CoordinationAgent): void {
+    if (this.membership !== undefined) declareMembershipMetrics(agent.metrics, this.membership, systemClock);
     this.#agent = agent;
   }
 

@@ -1,10 +1,11 @@
 /** A node or indexer as a member of a registry: what it publishes there, and what it takes from there. */
 import { join } from 'node:path';
-import { type Config, type Logger, systemRandom } from '@muster/core';
+import { type Config, type Logger, systemClock, systemRandom } from '@muster/core';
 import type { DiscoveryConfig, discoverySettings } from '@muster/discovery/config';
 import type { DiscoveryHost } from '@muster/discovery/host';
 import { chooseIndexers, type NamedIndexer } from '../membership/indexers.ts';
 import type { MemberFacts } from '../membership/member-facts.ts';
+import { declareMembershipMetrics } from '../membership/membership-metrics.ts';
 import { openMembership, visibilityOf } from '../membership/open-membership.ts';
 import { PeerPolicy } from '../membership/peer-policy.ts';
 import type { RegistryMembership } from '../membership/registry-membership.ts';
@@ -50,6 +51,7 @@ export class NodeMembership {
     if (membership === undefined) return;
     this.#endings.push(membership.onChange(() => this.#nameIndexers(host)));
     this.#nameIndexers(host);
+    declareMembershipMetrics(host.metrics, membership, systemClock);
     membership.start(host.identity, this.#factsOf(host));
   }
 

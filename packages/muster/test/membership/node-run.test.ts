@@ -41,6 +41,11 @@ describe('a node that belongs to a registry', () => {
       realAddress: `127.0.0.1:${port}`,
       tags: ['indexer', `p2p-${port}`, `status-${indexer.ready.status?.split(':')[1]}`, 'blue'],
     });
+    const figures = await (await fetch(`http://${alpha.ready.status}/metrics`)).text();
+    expect(figures).toMatch(/^muster_member_registered 1$/m);
+    expect(figures).toMatch(/^muster_member_admitted 1$/m);
+    expect(figures).toMatch(/^muster_members 3$/m);
+    expect(figures).toMatch(/^muster_members_age_seconds \d/m);
     const file = folder.path('alpha', 'members.json');
     await until('the list is kept', async () => (await memberNames(file)).includes('alpha'));
     expect((await stat(file)).mode & 0o777).toBe(0o600);
