@@ -50,6 +50,8 @@ export function pullLeasing(
     leases,
     onHolder,
     memberOf: (peerId) => {
+      // Nobody's, when the authority does not know the holder; nodes that publish none would match.
+      if (peerId === '') return undefined;
       const isHolder = ({ peerId: published }: ClusterNode): boolean => normalizePeerId(published) === peerId;
       // Somebody who is not ready, or is no more, may have the object all the same.
       const member = members.snapshot().find(isHolder) ?? members.bootstrapSnapshot().find(isHolder);

@@ -1,5 +1,6 @@
+import { peerIdOf } from '@muster/core/identity';
 import { describe, expect, it } from 'vitest';
-import { DONE_PATIENCE_MS, pullResource } from '../../src/lease/pull-leasing.ts';
+import { DONE_PATIENCE_MS, pullLeasing, pullResource } from '../../src/lease/pull-leasing.ts';
 import { LEASE_IDLE_MS } from '../../src/lease/run-lease.ts';
 import type { CopyFromPeers, PeerCopyRequest } from '../../src/pump/parts.ts';
 import type { Digest, Provider } from '../../src/types.ts';
@@ -360,4 +361,26 @@ it('without a reachable authority a pull is as without leases', async () => {
     'origin.started',
     'origin.succeeded',
   ]);
+});
+
+it('holders are found among all members by their peer id, however that is written', () => {
+  const peerId = peerIdOf(Buffer.alloc(32, 7));
+  const node = (id: string, published: string) => ({
+    id,
+    addr: `${id}:5000`,
+    zone: '',
+    peerId: published,
+    p2pAddrs: [],
+  });
+  const ready = [node('a', ''), node('b', peerId)];
+  const leasing = pullLeasing(
+    { acquire: async () => Promise.reject(new Error('not asked')) },
+    { snapshot: () => ready, bootstrapSnapshot: () => [node('c', peerIdOf(Buffer.alloc(32, 8)))] },
+    () => {},
+  );
+  expect(leasing.memberOf(peerId)).toEqual({ nodeId: 'b', addr: 'b:5000' });
+  expect(leasing.memberOf(peerIdOf(Buffer.alloc(32, 8)))).toEqual({ nodeId: 'c', addr: 'c:5000' });
+  for (const unknown of ['', 'nonsense', peerIdOf(Buffer.alloc(32, 9))]) {
+    expect(leasing.memberOf(unknown)).toBeUndefined();
+  }
 });

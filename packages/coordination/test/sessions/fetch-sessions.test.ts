@@ -443,8 +443,31 @@ describe('FetchSessions', () => {
     const good = await peer('n2', serving(bytes));
     const download = await harness.node.downloads.open(digest, { kind: 'blob' });
     const providers = [liar.provider, good.provider];
-    await harness.sessions.copyFromPeers({ ...request, providers }, new AbortController().signal);
+    const report = await harness.sessions.copyFromPeers(
+      { ...request, providers },
+      new AbortController().signal,
+    );
     expect(download.state).toBe('committed');
+    expect(report?.lacking).toEqual([liar.provider.addr]);
+  });
+
+  it('the pump follows a busy holder of the lease at those that it names, and forgives it that it has nothing yet', async () => {
+    const harness = await start();
+    const alternate = await peer('n2', serving(bytes, { headers: { 'gantry-partial': '1' } }));
+    const headers = { 'retry-after': '1', 'gantry-alternates': alternate.provider.addr };
+    const holder = await peer('n1', refusing(404), refusing(429, headers));
+    const download = await harness.node.downloads.open(digest, { kind: 'blob' });
+    const follow = async (): Promise<readonly string[] | undefined> => {
+      const following = { ...request, providers: [holder.provider], isPartial: true };
+      const report = await harness.sessions.copyFromPeers(following, new AbortController().signal);
+      return report?.lacking;
+    };
+    expect(await follow()).toEqual([holder.provider.addr]);
+    expect(harness.suppression.isSuppressed(digest, holder.provider)).toBe(false);
+    expect(await follow()).toEqual([]);
+    expect(download.state).toBe('committed');
+    expect(holder.requests[0]?.headers['gantry-accept-partial']).toBe('1');
+    expect(alternate.requests).toHaveLength(1);
   });
 });
 
