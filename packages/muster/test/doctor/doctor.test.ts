@@ -249,4 +249,40 @@ describe('muster doctor, of a fleet', () => {
       'agreement peers that nobody meets: warning',
     ]);
   });
+
+  it('compares mirrors, too: who answers is met, also before it knows others', async () => {
+    const [one, two, token] = [Identity.generate(), Identity.generate(), folder.path('admin-token')];
+    await writeFile(token, 'a-token-of-some-length\n', { mode: 0o600 });
+    await using registry = await startRegistry([
+      'registry',
+      'serve',
+      '--in-memory',
+      '--admin-token-file',
+      token,
+    ]);
+    const { address } = registry.ready;
+    for (const [name, identity] of [
+      ['mirror-1', one],
+      ['mirror-2', two],
+    ] as const) {
+      const key = folder.path(`${name}.pem`);
+      await writeFile(key, identity.toPem(), { mode: 0o600 });
+      const flags = ['--registry', address, '--key', key, '--hostname', name, '--tags', 'mirror'];
+      expect((await run(['nodes', 'register', ...flags])).exitCode).toBe(0);
+    }
+    const state = (snapshot: readonly object[]): object => ({
+      version: '0.1.0',
+      node: 'mirror-1',
+      peerId: one.peerId,
+      members: { snapshot },
+    });
+    await using alone = await StatusEndpoint.start({ '/readyz': {}, '/debug/state': state([]) });
+    const flags = ['--registry', address, '--admin-token-file', token, '--timeout', '2s'];
+    const before = await doctor(...flags, '--ops', alone.address);
+    expect(before.wrong).toEqual(['agreement mirrors that nobody meets: warning']);
+    expect(before.findings.find(({ check }) => check === 'agreement')?.found).toMatch(/^mirror-2: /);
+    const both = state([{ id: 'mirror-2', peerId: two.peerId }]);
+    await using together = await StatusEndpoint.start({ '/readyz': {}, '/debug/state': both });
+    expect((await doctor(...flags, '--ops', together.address)).wrong).toEqual([]);
+  });
 });
