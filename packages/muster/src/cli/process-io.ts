@@ -22,6 +22,8 @@ function stopWithParent(lifecycle: Lifecycle): () => void {
   process.channel?.unref();
   const stop = (): void => void lifecycle.stop('the process that started this one has ended');
   process.once('disconnect', stop);
+  // It may have ended while this one was being loaded.
+  if (process.connected === false) setImmediate(stop);
   return () => void process.off('disconnect', stop);
 }
 

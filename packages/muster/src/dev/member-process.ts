@@ -88,7 +88,11 @@ export class MemberProcess {
     const child = this.#spawn();
     this.#child = child;
     this.#to('starting');
-    const late = this.#parts.timers.after(START_TIMEOUT_MS, () => child.kill('SIGKILL'));
+    const late = this.#parts.timers.after(START_TIMEOUT_MS, () => {
+      this.#lastError = new Error(`it was not ready within ${START_TIMEOUT_MS / 1000} s`);
+      this.#ending = 'failed';
+      child.kill('SIGKILL');
+    });
     const ended = this.#watchEnd(child);
     try {
       const first = await Promise.race([readyLine(child), ended]);
@@ -139,6 +143,8 @@ export class MemberProcess {
     const { planned, program, environment } = this.#parts;
     return spawn(process.execPath, commandLineOf(planned, program), {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // A group of its own: Ctrl-C in the terminal is for the supervisor, which stops its members in order.
+      detached: true,
       env: { ...environment, ...planned.environment },
     });
   }
