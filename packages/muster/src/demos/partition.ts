@@ -117,7 +117,7 @@ async function cutWithRegistry(
       `${waiting} mirrors of the other half wait for the bytes: who has them is out of their reach.`,
     );
   }
-  await heal(story, ports, fleet);
+  await heal(story, ports, fleet, 'firstHealMs');
   const { results, failures } = await round;
   const delta = originDelta(before, await origin.counts());
   keepFigures(story, 'acrossTheCut', { results, failures });
@@ -177,7 +177,7 @@ async function cutFromRegistry(
     }),
   );
   const before = await ports.origin.counts();
-  await heal(story, ports, fleet);
+  await heal(story, ports, fleet, 'secondHealMs');
   const again = await pullAtOnce(story, ports.puller, mirrorsOf(halves), image);
   const rest = originDelta(before, await ports.origin.counts());
   story.check(
@@ -210,7 +210,12 @@ function mirrorsOf(halves: readonly Half[]): readonly MirrorPlace[] {
 }
 
 /** Waits until every pool has every indexer again. */
-async function heal(story: Story, { control, watch }: PartitionPorts, fleet: FleetFile): Promise<void> {
+async function heal(
+  story: Story,
+  { control, watch }: PartitionPorts,
+  fleet: FleetFile,
+  figure: string,
+): Promise<void> {
   story.step('The cut heals.');
   await control.heal();
   const healedAt = story.now();
@@ -226,7 +231,7 @@ async function heal(story: Story, { control, watch }: PartitionPorts, fleet: Fle
     return whole ? true : undefined;
   });
   const ms = story.now() - healedAt;
-  story.figure('healedAfterMs', ms);
+  story.figure(figure, ms);
   story.check(
     check(
       'Healed: every peer hears every indexer again',
