@@ -18,6 +18,7 @@ import type { CommandContext } from '../cli/command.ts';
 import { count } from '../cli/progress.ts';
 import { packageVersion } from '../cli/version.ts';
 import { DEFAULT_FLEET_FOLDER, removeFleetFile } from '../fleet/fleet-files.ts';
+import type { MemberState } from '../fleet/fleet-file.ts';
 import type { FolderLock } from '../fleet/folder-lock.ts';
 import { readOrCreateSecret } from '../fleet/secret-file.ts';
 import { readOrCreateAdminToken } from '../serve/admin-token.ts';
@@ -25,6 +26,7 @@ import type { devSettings } from '../settings/dev-settings.ts';
 import { ControlServer } from './control-server.ts';
 import { devBanner, devReadyEvent } from './dev-banner.ts';
 import { Fleet } from './fleet.ts';
+import type { MemberEvent } from './fleet-control.ts';
 import { FleetPage } from './fleet-page.ts';
 import { openFleetFolder, touchFleetFolder } from './fleet-folder.ts';
 import { ensureFleetNetwork } from './fleet-network.ts';
@@ -217,7 +219,21 @@ function announce(
     folderFlag: values.data === DEFAULT_FLEET_FOLDER ? '' : `--fleet ${quoted(values.data)}`,
   };
   context.print(devReadyEvent(announcement), devBanner(announcement));
+  fleet.onMember((event) => tellMember(context, event));
 }
+
+/** Says what becomes of members afterwards: that is what a fleet to try things out with is for. */
+function tellMember(context: Context, { name, state, at }: MemberEvent): void {
+  if (context.json) context.print({ event: 'member', name, state, at }, '');
+  else if (state !== 'starting' && state !== 'stopped') context.note(`${name}: ${MEANINGS[state]}`);
+}
+
+const MEANINGS: Readonly<Record<Exclude<MemberState, 'starting' | 'stopped'>, string>> = {
+  running: 'runs',
+  paused: 'is paused',
+  killed: 'was killed; the others go on',
+  failed: 'has ended by itself; the others go on, and its log says why',
+};
 
 /** A word as a shell takes it. */
 function quoted(word: string): string {
