@@ -60,13 +60,18 @@ export function optionalTime(fields: Fields, name: string): string | undefined {
   return field(fields, name) === undefined ? undefined : time(fields, name);
 }
 
+/** A zero that is written again is the same text: `-0` would become `0` on the next hop. */
+function withoutSignOfZero(value: number): number {
+  return value === 0 ? 0 : value;
+}
+
 /** A number from `min` to `max`; never infinite. */
 export function number(fields: Fields, name: string, min: number, max: number): number {
   const value = field(fields, name);
   if (typeof value !== 'number' || !(value >= min && value <= max)) {
     throw malformed(name, `a number from ${min} to ${max}`);
   }
-  return value;
+  return withoutSignOfZero(value);
 }
 
 export function optionalNumber(fields: Fields, name: string, min: number, max: number): number | undefined {
@@ -79,7 +84,7 @@ export function integer(fields: Fields, name: string, min = Number.MIN_SAFE_INTE
   if (!Number.isSafeInteger(value) || (value as number) < min) {
     throw malformed(name, 'a whole number in its range');
   }
-  return value as number;
+  return withoutSignOfZero(value as number);
 }
 
 export function optionalInteger(fields: Fields, name: string, min?: number): number | undefined {

@@ -308,3 +308,12 @@ describe('errorOf', () => {
     expect(codeOf(errorOf, { error })).toBe('FRAME_MALFORMED');
   });
 });
+
+it('a negative zero is a zero: it would not survive the next hop', () => {
+  expect(decodeCandidatesRequest({ count: -0 })).toEqual({ count: 0 });
+  expect(decodeWitnessReport({ seen: true, fill_rate: -0, score: -0 })).toEqual({
+    seen: true,
+    fill_rate: 0,
+    score: 0,
+  });
+});
