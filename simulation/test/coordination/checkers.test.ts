@@ -98,9 +98,14 @@ describe('planted bugs', () => {
         return real.acquire(resource, { ...limit, notwithstanding: answer });
       },
     });
+    // One after the other, and none finds a copy.
     const blind: Script['play'] = async (parts) => {
       parts.fleet.world.routing.isOff = true;
-      return leased(parts);
+      const wanted = parts.image('app/one', [20_000, 80_000]);
+      parts.pullEverywhere(wanted, 60_000);
+      await parts.served(300_000);
+      checkLeases(parts.fleet, parts.report, digestsOf(wanted));
+      return { digests: digestsOf(wanted) };
     };
     const missed = await missedWith({ leases, resolve: everybodyPulls }, blind, { driftPpm: 100 });
     expect(missed).toContain('successful pulls per digest, most, no holder having gone');

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { SCENARIOS } from '../../coordination/scenarios/index.ts';
 import { isMet } from '../../services.ts';
 
-const MAIN = 'S2 S3 S5 S6 S7 S8 S10 S12 S12d S13 S14b S15 S17 S18 S21 S25 S26 S28 leases loss mix L2'.split(' ');
+const MAIN = 'S2 S3 S5 S6 S7 S8 S10 S12 S12d S13 S14b S15 S17 S18 S21 S25 S26 S28 leases loss mix L2'.split(
+  ' ',
+);
 
 /** Short forms; a failing one is replayed with `npm run sim -- coordination --seed 7 --quick --agents 16 --scenario <id>`. */
 describe('scenarios', () => {
