@@ -10,7 +10,7 @@ export function exitCodesText(): string {
 /** What stands below the list of commands. */
 export function rootHelpText(launcher: string): string {
   return `
-New here? Start a registry on this machine, and try what it prints:
+New here? Start a fleet on this machine, and try what it prints:
   ${launcher === 'muster' || launcher === 'npx muster' ? `${launcher} dev` : 'npm start'}
 
 Every command takes --json, for scripts: one JSON object on the standard output, errors as
