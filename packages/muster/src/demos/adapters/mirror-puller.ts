@@ -5,7 +5,7 @@ import { pullImage } from '../../pull/pull-image.ts';
 import type { MirrorPlace, OriginImage, Puller, PullResult } from '../ports.ts';
 
 /** Longest that one pull may take: far longer than any that goes well. */
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 /** Objects at one time, as container runtimes have it. */
 const PARALLEL = 3;
 
