@@ -1,8 +1,9 @@
 /** Collects from the monitoring listener of a mirror: itself, what it pulls and from where, what it keeps. */
 import { type PullView, VIEW_LIMITS } from '@muster/dashboard';
+import { HistogramGrowth } from './latencies.ts';
 import { fields, type Fields, known, list, number, text } from './reading.ts';
 import { allOf, type Collector, type CollectorParts, Rounds, runSource } from './source-loop.ts';
-import { askJson, type Endpoint, followStream, ServiceTrouble } from './view-http.ts';
+import { askJson, askText, type Endpoint, followStream, ServiceTrouble } from './view-http.ts';
 
 /** How often the mirror is asked whether it still answers. */
 const POLL_MS = 2_000;
@@ -29,6 +30,7 @@ class MirrorSession {
   readonly #parts: CollectorParts;
   readonly #answers: () => void;
   readonly #endpoint: Endpoint;
+  readonly #firstBytes = new HistogramGrowth('gantry_mirror_ttfb_seconds');
   /** Peers that it copied from, the last one first. */
   #links: readonly string[] = [];
   #state: Fields = {};
@@ -66,6 +68,16 @@ class MirrorSession {
     this.#tellSelf();
     this.#tellStore();
     this.#answers();
+    await this.#pollLatencies(signal);
+  }
+
+  async #pollLatencies(signal: AbortSignal): Promise<void> {
+    const { take } = this.#parts;
+    const times = this.#firstBytes.take(await askText(this.#endpoint, '/metrics', signal));
+    if (times === undefined) return;
+    const source = this.#id;
+    take({ type: 'gauge', source, series: 'mirrors.first-byte.p50', value: times.p50 * 1_000 });
+    take({ type: 'gauge', source, series: 'mirrors.first-byte.p99', value: times.p99 * 1_000 });
   }
 
   get #peerId(): string | undefined {

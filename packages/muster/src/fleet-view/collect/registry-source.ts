@@ -3,12 +3,22 @@ import { readSecretFile } from '@muster/core';
 import type { PeerRole } from '@muster/dashboard';
 import { VIEW_LIMITS } from '@muster/dashboard';
 import type { PeerFact } from '../model/inputs.ts';
+import { HistogramGrowth } from './latencies.ts';
 import { fields, type Fields, known, list, number, numbers, text, texts, time } from './reading.ts';
 import { allOf, type Collector, type CollectorParts, Rounds, runSource } from './source-loop.ts';
-import { askJson, type Endpoint, followStream, ServiceTrouble, type StreamEvent } from './view-http.ts';
+import {
+  askJson,
+  askText,
+  type Endpoint,
+  followStream,
+  ServiceTrouble,
+  type StreamEvent,
+} from './view-http.ts';
 
 /** How often figures and signs of life are asked for. */
 const POLL_MS = 1_000;
+/** Of so many looks one is at the metrics, which are longer. */
+const LOOKS_PER_METRICS = 3;
 const NODES_PER_PAGE = 1_000;
 /** Pages of signs of life of one round; a registry with more nodes than are shown has more. */
 const MAX_SEEN_PAGES = 8;
@@ -38,6 +48,8 @@ class RegistrySession {
   readonly #parts: CollectorParts;
   readonly #answers: () => void;
   readonly #endpoint: Endpoint;
+  readonly #durations = new HistogramGrowth('pilot_request_duration_seconds');
+  #looks = 0;
   #seenSince: number;
 
   constructor(source: RegistrySource, parts: CollectorParts, answers: () => void) {
@@ -133,6 +145,16 @@ class RegistrySession {
     take({ type: 'counter', source: id, series: 'registry.events', total: count('applied_seq') });
     take({ type: 'gauge', source: id, series: 'registry.log-bytes', value: count('log_bytes') });
     await this.#pollSeen(signal);
+    if (this.#looks++ % LOOKS_PER_METRICS === 0) await this.#pollLatencies(signal);
+  }
+
+  async #pollLatencies(signal: AbortSignal): Promise<void> {
+    const { take } = this.#parts;
+    const { id: source } = this.#source;
+    const durations = this.#durations.take(await askText(this.#endpoint, '/metrics', signal));
+    if (durations === undefined) return;
+    take({ type: 'gauge', source, series: 'registry.latency.p50', value: durations.p50 * 1_000 });
+    take({ type: 'gauge', source, series: 'registry.latency.p99', value: durations.p99 * 1_000 });
   }
 
   async #pollSeen(signal: AbortSignal): Promise<void> {

@@ -87,8 +87,19 @@ class StatusSession {
       isComplete: false,
     });
     this.#answers();
+    this.#tellRoundTrips(entries);
     await this.#scores(entries, list(pool['quarantined'], 256).map(fields), signal);
     if (this.#isIndexer) await this.#nodes(fields(status['indexer']), signal);
+  }
+
+  #tellRoundTrips(entries: readonly Fields[]): void {
+    const times = entries.flatMap((entry) => number(entry['rtt_ms']) ?? []);
+    if (times.length === 0) return;
+    const { take } = this.#parts;
+    const source = this.#id;
+    const mean = times.reduce((sum, time) => sum + time, 0) / times.length;
+    take({ type: 'gauge', source, series: 'overlay.rtt.mean', value: mean });
+    take({ type: 'gauge', source, series: 'overlay.rtt.max', value: Math.max(...times) });
   }
 
   async #scores(

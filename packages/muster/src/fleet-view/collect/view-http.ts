@@ -44,6 +44,16 @@ export interface StreamEvent {
 
 /** The JSON at a path. Rejects with ServiceTrouble, or the reason of the signal. */
 export async function askJson(endpoint: Endpoint, path: string, signal: AbortSignal): Promise<unknown> {
+  const text = await askText(endpoint, path, signal);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new ServiceTrouble('the answer is no JSON', 200, { cause });
+  }
+}
+
+/** The text at a path. Rejects as {@link askJson}. */
+export async function askText(endpoint: Endpoint, path: string, signal: AbortSignal): Promise<string> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
   const response = await open(endpoint, path, {}, limit);
   const chunks: Buffer[] = [];
@@ -59,11 +69,7 @@ export async function askJson(endpoint: Endpoint, path: string, signal: AbortSig
   }
   const text = Buffer.concat(chunks).toString();
   if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, text);
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (cause) {
-    throw new ServiceTrouble('the answer is no JSON', 200, { cause });
-  }
+  return text;
 }
 
 /** Hands over the events of a stream until it ends. Rejects as {@link askJson}; the end of the stream is trouble, too. */

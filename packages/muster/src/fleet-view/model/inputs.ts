@@ -69,7 +69,7 @@ export type ViewInput =
   | { readonly type: 'pulls'; readonly source: string; readonly pulls: readonly PullView[] }
   /** A total that grows; what is shown is by how much a second, summed over all sources. */
   | { readonly type: 'counter'; readonly source: string; readonly series: SeriesName; readonly total: number }
-  /** A figure of now, summed over all sources. */
+  /** A figure of now, over all sources as {@link COMBINED} says. */
   | { readonly type: 'gauge'; readonly source: string; readonly series: SeriesName; readonly value: number }
   | { readonly type: 'durability'; readonly source: string; readonly figures: DurabilityView }
   | {
@@ -89,6 +89,12 @@ export const SERIES = {
   'registry.events': { label: 'Changes in the registry', unit: '1/s' },
   'registry.online': { label: 'Nodes online', unit: '' },
   'registry.log-bytes': { label: 'Write-ahead log', unit: 'B' },
+  'registry.latency.p50': { label: 'Requests to the registry, p50', unit: 'ms' },
+  'registry.latency.p99': { label: 'Requests to the registry, p99', unit: 'ms' },
+  'overlay.rtt.mean': { label: 'Round trip to indexers, mean', unit: 'ms' },
+  'overlay.rtt.max': { label: 'Round trip to indexers, max', unit: 'ms' },
+  'mirrors.first-byte.p50': { label: 'First byte from mirrors, p50', unit: 'ms' },
+  'mirrors.first-byte.p99': { label: 'First byte from mirrors, p99', unit: 'ms' },
   'overlay.heartbeats': { label: 'Heartbeats answered', unit: '1/s' },
   'pulls.origin-bytes': { label: 'From origins', unit: 'B/s' },
   'pulls.peer-bytes': { label: 'From peers', unit: 'B/s' },
@@ -97,3 +103,13 @@ export const SERIES = {
 } as const;
 
 export type SeriesName = keyof typeof SERIES;
+
+/** How gauges of several sources become one figure, where that is not their sum. */
+export const COMBINED: Partial<Readonly<Record<SeriesName, 'mean' | 'max'>>> = {
+  'registry.latency.p50': 'mean',
+  'registry.latency.p99': 'max',
+  'overlay.rtt.mean': 'mean',
+  'overlay.rtt.max': 'max',
+  'mirrors.first-byte.p50': 'mean',
+  'mirrors.first-byte.p99': 'max',
+};

@@ -1,6 +1,6 @@
-/** Figures over time: one point a second and figure, summed over the sources that answer. */
+/** Figures over time: one point a second and figure, put together from the sources that answer. */
 import { type SeriesView, VIEW_LIMITS } from '@muster/dashboard';
-import { SERIES, type SeriesName } from './inputs.ts';
+import { COMBINED, SERIES, type SeriesName } from './inputs.ts';
 
 /** A figure that was told longer ago than this is not plotted any more. */
 const FRESH_MS = 5_000;
@@ -59,7 +59,9 @@ export class SeriesBook {
     }
     for (const [name, gauges] of this.#gauges) {
       const fresh = [...gauges.values()].filter(({ at }) => now - at < FRESH_MS);
-      if (fresh.length > 0) this.#add(name, [now, rounded(fresh.reduce((sum, { value }) => sum + value, 0))]);
+      if (fresh.length === 0) continue;
+      const values = fresh.map(({ value }) => value);
+      this.#add(name, [now, rounded(combined(name, values))]);
     }
   }
 
@@ -102,6 +104,13 @@ function getOrAdd<V>(map: Map<SeriesName, Map<string, V>>, name: SeriesName): Ma
     map.set(name, value);
   }
   return value;
+}
+
+function combined(name: SeriesName, values: readonly number[]): number {
+  const way = COMBINED[name];
+  if (way === 'max') return Math.max(...values);
+  const sum = values.reduce((total, value) => total + value, 0);
+  return way === 'mean' ? sum / values.length : sum;
 }
 
 function rounded(value: number): number {
