@@ -17,7 +17,12 @@ export const liar = defineCommand({
       import('../demos/adapters/status-scores.ts'),
     ]);
     return await runDemo(context, 'liar', ({ control }) =>
-      script({ control, watch: new StatusScores(), withinMs: context.values.withinMs }),
+      script({
+        control,
+        watch: new StatusScores(),
+        name: `liar-${Date.now().toString(36)}`,
+        withinMs: context.values.withinMs,
+      }),
     );
   },
 });

@@ -12,6 +12,8 @@ import { membersOf, wholeFleet } from './whole.ts';
 export interface LiarPorts {
   readonly control: FleetControl;
   readonly watch: ScoreWatch;
+  /** Name of the liar: one that it never had before, since whoever was convicted is remembered for a while. */
+  readonly name: string;
   /** How long it may take until it is out. @default 90000 */
   readonly withinMs?: number;
 }
@@ -31,7 +33,7 @@ export function liar(ports: LiarPorts): Script {
     story.step(
       `${honest.length} honest peers trust ${indexers.map(({ name }) => name).join(' and ')}. An indexer that lies joins.`,
     );
-    const { name, peerId = '' } = await control.add({ role: 'indexer', misbehave: 'lie' });
+    const { name, peerId = '' } = await control.add({ role: 'indexer', name: ports.name, misbehave: 'lie' });
     story.undo(`removing ${name}`, () => control.remove(name));
     const joinedAt = story.now();
     story.step(`${name} runs, process of its own, peer id …${peerId.slice(-8)}.`);

@@ -12,6 +12,8 @@ export interface FleetControl {
   /** Resolves when it is ready. */
   add(member: {
     readonly role: 'indexer' | 'node' | 'mirror';
+    /** @default the next free one of the role; its key is that of the name */
+    readonly name?: string;
     readonly misbehave?: 'lie';
   }): Promise<FleetMember>;
   /** Stops it cleanly and forgets it. */

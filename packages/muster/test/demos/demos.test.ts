@@ -9,7 +9,7 @@ import { FakeFleet, type Faults } from './fake-fleet.ts';
 type Make = (fleet: FakeFleet) => Script;
 
 const KILL: Make = (fleet) => killRegistry({ control: fleet, finder: fleet, roll: fleet });
-const LIAR: Make = (fleet) => liar({ control: fleet, watch: fleet, withinMs: 5_000 });
+const LIAR: Make = (fleet) => liar({ control: fleet, watch: fleet, name: 'liar-1', withinMs: 5_000 });
 const PULL: Make = (fleet) =>
   pull({ control: fleet, origin: fleet, puller: fleet, crowd: fleet }, { peers: 20 });
 const PARTITION: Make = (fleet) =>
@@ -99,7 +99,7 @@ test('what cannot be put right is told, and is a failure', async () => {
   fleet.remove = async () => await Promise.reject(new Error('no answer'));
   const report = await fleet.run(LIAR(fleet));
   expect(failed(report)).toEqual([]);
-  expect(report).toMatchObject({ passed: false, leftBehind: ['removing indexer-3: no answer'] });
+  expect(report).toMatchObject({ passed: false, leftBehind: ['removing liar-1: no answer'] });
 });
 
 test('a fleet that is too small is told so', async () => {

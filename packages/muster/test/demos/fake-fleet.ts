@@ -101,7 +101,7 @@ export class FakeFleet
 
   async add(wish: Parameters<FleetControl['add']>[0]): Promise<FleetMember> {
     this.calls.push(`add ${wish.role}${wish.misbehave === undefined ? '' : ' that lies'}`);
-    const name = wish.misbehave === undefined ? `new-${wish.role}` : 'indexer-3';
+    const name = wish.name ?? `new-${wish.role}`;
     const member = {
       ...memberOf(wish.role, name, this.#members.length),
       ...(wish.misbehave !== undefined && { misbehaves: wish.misbehave }),
