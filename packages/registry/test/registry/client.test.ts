@@ -217,6 +217,26 @@ describe.each(variants)('client against server: %s, %s, signatures %s', (encodin
     expect(await codeOf(member.send('nonsense'))).toBe('unknown_type');
   });
 
+  test('leases', async () => {
+    const [holder, other] = [open(), open()];
+    await holder.register();
+    await other.register();
+    const resource = `0:${unique('work')}`;
+    const granted = await holder.acquireLease(resource, { ttlMs: 60_000 });
+    expect(granted).toMatchObject({ state: 'granted', resource, ttlMs: 60_000 });
+    expect(await other.acquireLease(resource)).toMatchObject({
+      state: 'held',
+      token: granted.token,
+      holder: { nodeId: holder.nodeId },
+    });
+    expect((await holder.renewLease(granted)).ttlMs).toBe(60_000);
+    expect(await codeOf(other.renewLease(granted))).toBe('conflict');
+    expect((await holder.releaseLease(granted, { done: true })).released).toBe(true);
+    expect(await other.acquireLease(resource)).toMatchObject({ state: 'done' });
+    const again = await other.acquireLease(resource, { notwithstanding: granted });
+    expect([again.state, again.token > granted.token]).toEqual(['granted', true]);
+  });
+
   test('a watch sees who joins, changes and leaves', async () => {
     const [root, node] = [admin(), open()];
     await root.register();
