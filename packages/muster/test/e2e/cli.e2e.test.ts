@@ -72,26 +72,32 @@ async function segmentPath(directory: string): Promise<string> {
 }
 
 describe('npm start, in a fresh shell', () => {
-  it('prints the banner and commands that work in a second terminal, and stops on Ctrl-C', async () => {
+  it('runs a fleet, prints commands that work in a second terminal, and stops on Ctrl-C', async () => {
     await mkdir(home());
-    await using started = shell(`exec npm start -- --registry-addr 127.0.0.1:0 --data '${data()}'`, home());
-    await started.printed('Ctrl-C stops it.');
-    const commands = [...started.stdout.matchAll(/^ {2}(npm run -s muster -- .+)$/gm)].map(
-      (match) => match[1] as string,
+    await using started = shell(
+      `exec npm start -- --registry-port 0 --page-port 0 --time-scale 0.1 --data '${data()}'`,
+      home(),
     );
-    expect(commands).toHaveLength(3);
-    for (const command of commands) {
-      await using second = shell(command, home());
-      expect(await second.ended()).toBe(0);
-      expect(second.stdout).toContain('alpha');
-    }
+    await started.printed('Ctrl-C stops it.');
+    const commands = [...started.stdout.matchAll(/^ {2}npm run -s muster -- (\S+ ?\S*).*$/gm)];
+    expect(commands.map(([, words]) => words?.split(' mst1.')[0])).toEqual([
+      expect.stringMatching(/^join/),
+      'find delta',
+      'demo kill-registry',
+      'demo liar',
+      'demo pull',
+      'demo partition',
+    ]);
+    await using second = shell(commands[1]?.[0].replace(/#.*$/, '') ?? 'false', home());
+    expect(await second.ended()).toBe(0);
+    expect(second.stdout).toContain('registry (authority)');
     // As a terminal does: npm and the program both get it.
     started.signal('SIGINT');
     expect(await started.ended()).toBe(0);
-    const verified = await run('registry', 'verify', '--data', data());
+    const verified = await run('registry', 'verify', '--data', join(data(), 'registry'));
     expect(verified).toMatchObject({
       exitCode: EXIT_CODES.ok.code,
-      stdout: expect.stringContaining('1 live'),
+      stdout: expect.stringContaining('10 live'),
     });
   });
 });
