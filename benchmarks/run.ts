@@ -34,14 +34,25 @@ async function main(argv: readonly string[]): Promise<void> {
     },
     wants: (...ids) => isTouched(only, ids),
   };
-  await benchmark(context);
-  const shown = results.filter(({ id }) => isWanted(only, [id]));
-  if (shown.length === 0) throw new Error(`no figure is called ${only.join(', ')}`);
-  const info = {
-    command: `npm run bench -- ${argv.join(' ')}`,
-    machine: `${describeMachine()}${othersText(otherWork.cores())}`,
+  const print = (ending: string): void => {
+    const shown = results.filter(({ id }) => isWanted(only, [id]));
+    const info = {
+      command: `npm run bench -- ${argv.join(' ')}${ending}`,
+      machine: `${describeMachine()}${othersText(otherWork.cores())}`,
+    };
+    if (shown.length > 0)
+      process.stdout.write(`${json ? formatJson(shown, info) : formatTable(shown, info)}\n`);
+    else if (ending === '') throw new Error(`no figure is called ${only.join(', ')}`);
   };
-  process.stdout.write(`${json ? formatJson(shown, info) : formatTable(shown, info)}\n`);
+  // Whoever has no more time gets what has been measured so far; the processes of the benchmark end with this one.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      print(` (ended early, by ${signal})`);
+      process.exit(1);
+    });
+  }
+  await benchmark(context);
+  print('');
 }
 
 function othersText(cores: number | undefined): string {
