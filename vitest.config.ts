@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const shared = {
@@ -8,6 +9,8 @@ const shared = {
 /** Three projects: `unit` needs no other program, `e2e` starts real processes, `soak` runs the long forms. */
 export default defineConfig({
   test: {
+    // Many tests wait more than they work: a worker a processor leaves a small machine idle most of the time.
+    maxWorkers: Math.max(3, availableParallelism()),
     projects: [
       {
         ...shared,
