@@ -1,6 +1,7 @@
 /** The pulls of all mirrors, the newest. */
 import { type PullView, VIEW_LIMITS } from '@muster/dashboard';
 import { shown } from './shown-text.ts';
+import { drained } from './drained.ts';
 
 const MAX_SOURCES_OF_PULL = 32;
 
@@ -45,15 +46,7 @@ export class PullBook {
   }
 
   drain(): { readonly changed: readonly PullView[]; readonly removed: readonly string[] } {
-    const changed: PullView[] = [];
-    const removed: string[] = [];
-    for (const id of this.#dirty) {
-      const entry = this.#entries.get(id);
-      if (entry === undefined) removed.push(id);
-      else changed.push(entry.view);
-    }
-    this.#dirty.clear();
-    return { changed, removed };
+    return drained(this.#dirty, this.#entries);
   }
 
   get isDirty(): boolean {

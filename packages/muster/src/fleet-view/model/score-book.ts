@@ -2,6 +2,7 @@
 import { type ScoreView, VIEW_LIMITS } from '@muster/dashboard';
 import type { ScoreFact } from './inputs.ts';
 import { shown } from './shown-text.ts';
+import { drained } from './drained.ts';
 
 /** Points of a history are at least so far apart; the newest one moves until then. */
 export const HISTORY_STEP_MS = 2_000;
@@ -52,15 +53,7 @@ export class ScoreBook {
   }
 
   drain(): { readonly changed: readonly ScoreView[]; readonly removed: readonly string[] } {
-    const changed: ScoreView[] = [];
-    const removed: string[] = [];
-    for (const id of this.#dirty) {
-      const entry = this.#entries.get(id);
-      if (entry === undefined) removed.push(id);
-      else changed.push(entry.view);
-    }
-    this.#dirty.clear();
-    return { changed, removed };
+    return drained(this.#dirty, this.#entries);
   }
 
   get isDirty(): boolean {
