@@ -18,6 +18,10 @@ test(`nothing that was acknowledged is lost in ${ROUNDS} crashes (seed ${SEED})`
       maxAcknowledgements: 4_000,
       end: async (server) => server.kill(),
     });
+    console.log(
+      `${report.exits.length} crashes, ${report.acknowledged} writes acknowledged, ` +
+        `${report.differences.length} of them lost or changed`,
+    );
     expect(report.differences).toEqual([]);
     expect(report.exits).toHaveLength(ROUNDS);
     expect(report.acknowledged).toBeGreaterThan(ROUNDS);
