@@ -7,7 +7,7 @@ import { crashAgainAndAgain } from '../e2e/support/crashes.ts';
 const ROUNDS = Number(process.env['MUSTER_KILL_ROUNDS'] ?? 200);
 const SEED = Number(process.env['MUSTER_KILL_SEED'] ?? 7);
 
-test(`nothing that was acknowledged is lost in ${ROUNDS} crashes (seed ${SEED})`, async () => {
+test(`nothing that was acknowledged is lost in ${ROUNDS} crashes (seed ${SEED})`, async ({ annotate }) => {
   const directory = await mkdtemp(join(tmpdir(), 'muster-crashes-'));
   try {
     const report = await crashAgainAndAgain({
@@ -18,7 +18,7 @@ test(`nothing that was acknowledged is lost in ${ROUNDS} crashes (seed ${SEED})`
       maxAcknowledgements: 4_000,
       end: async (server) => server.kill(),
     });
-    console.log(
+    await annotate(
       `${report.exits.length} crashes, ${report.acknowledged} writes acknowledged, ` +
         `${report.differences.length} of them lost or changed`,
     );
