@@ -37,8 +37,11 @@ export const setHostname = defineOperation<typeof fields>({
     if (holder !== undefined) {
       refuse('conflict', `hostname ${quote(request.hostname)} already in use by node ${holder}`);
     }
+    const reply = { node_id: request.node_id, hostname: request.hostname };
+    // Daemons announce their name once a minute: saying the same again is answered, but it is no event.
+    if (state.nodes.profile(slot).hostname === request.hostname) return { reply };
     return {
-      reply: { node_id: request.node_id, hostname: request.hostname },
+      reply,
       events: [{ type: 'node.hostname', id: request.node_id, hostname: request.hostname }],
       audit: [
         { action: 'hostname.changed', nodeId: request.node_id, details: { hostname: request.hostname } },

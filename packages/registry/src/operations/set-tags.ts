@@ -34,11 +34,14 @@ export const setTags = defineOperation<typeof fields>({
     return [signedOrAdmin(request.node_id, challenges.setTags(request.node_id), 'nodes')];
   },
   decide({ state, request }) {
-    requireNode(state, request.node_id);
+    const slot = requireNode(state, request.node_id);
     const result = normaliseTags(request.tags ?? []);
     if (!result.ok) return refuse('invalid_request', result.error);
+    const reply = { node_id: request.node_id, tags: request.tags === undefined ? null : result.value };
+    // No text of a tag holds a comma. The same tags once more are answered, but they are no event.
+    if (state.nodes.profile(slot).tags.join() === result.value.join()) return { reply };
     return {
-      reply: { node_id: request.node_id, tags: request.tags === undefined ? null : result.value },
+      reply,
       events: [{ type: 'node.tags', id: request.node_id, tags: result.value }],
       audit: [{ action: 'tags.changed', nodeId: request.node_id, details: { tags: result.value.join(' ') } }],
     };

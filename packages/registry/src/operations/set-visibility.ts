@@ -1,3 +1,4 @@
+import { NodeFlag } from '../model/node-table.ts';
 import { challenges, requireNode, signedOrAdmin } from './common.ts';
 import { field } from './fields.ts';
 import { defineOperation } from './operation.ts';
@@ -26,10 +27,13 @@ export const setVisibility = defineOperation<typeof fields>({
     return [signedOrAdmin(request.node_id, challenges.setVisibility(request.node_id), 'nodes')];
   },
   decide({ state, request }) {
-    requireNode(state, request.node_id);
+    const slot = requireNode(state, request.node_id);
     const visibility = request.public ? 'public' : 'private';
+    const reply = { node_id: request.node_id, visibility };
+    // Daemons say it again whenever they come back: that is answered, but it is no event.
+    if (state.nodes.has(slot, NodeFlag.public) === request.public) return { reply };
     return {
-      reply: { node_id: request.node_id, visibility },
+      reply,
       events: [{ type: 'node.visibility', id: request.node_id, public: request.public }],
       audit: [{ action: 'visibility.changed', nodeId: request.node_id, details: { visibility } }],
     };

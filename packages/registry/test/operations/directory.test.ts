@@ -244,6 +244,25 @@ describe('the setters', () => {
     expect(await h.ask('lookup', by)).not.toHaveProperty('hostname');
   });
 
+  it('answer the same value once more without an event: daemons announce their name every minute', async () => {
+    const h = new Harness();
+    const a = await h.node({ hostname: 'alpha' });
+    const by = { node_id: 1 };
+    await h.succeed('set_tags', { ...by, tags: ['gpu', 'x'] }, a.signer);
+    await h.succeed('set_visibility', { ...by, public: true }, a.signer);
+    const [events, audits] = [h.events.length, h.audits.length];
+    expect(await h.succeed('set_hostname', { ...by, hostname: 'alpha' }, a.signer)).toMatchObject({
+      hostname: 'alpha',
+    });
+    expect(await h.succeed('set_tags', { ...by, tags: ['#gpu', 'x'] }, a.signer)).toMatchObject({
+      tags: ['gpu', 'x'],
+    });
+    expect(await h.succeed('set_visibility', { ...by, public: true }, a.signer)).toMatchObject({
+      visibility: 'public',
+    });
+    expect([h.events.length, h.audits.length]).toEqual([events, audits]);
+  });
+
   it.each<[string, object, string]>([
     ['set_hostname', { hostname: 'x'.repeat(64) }, 'invalid hostname: hostname too long (max 63 chars)'],
     ['set_hostname', { hostname: 'localhost' }, 'invalid hostname: hostname "localhost" is reserved'],
