@@ -25,6 +25,11 @@ export interface WatchPoll {
   /** Whether the whole list was asked for and compared, or changes only. */
   readonly kind: NodeList['kind'];
   readonly version: number | undefined;
+  /**
+   * Ids of members that the server names as changed, also of those whose entries say nothing new: a list shows no keys, and no
+   * addresses of private members. Undefined when the whole list was asked for: then that may be so of any of them.
+   */
+  readonly touched: readonly number[] | undefined;
   /** Members now, once the events of this poll are consumed. */
   readonly nodeCount: number;
 }
@@ -101,7 +106,8 @@ export async function* watchNetwork(
     if (version === 0) resyncAtMs = environment.now() + resyncIntervalMs;
     yield* list.kind === 'full' ? members.replace(list) : members.apply(list);
     version = list.version ?? 0;
-    options.onPoll?.({ kind: list.kind, version: list.version, nodeCount: members.size });
+    const touched = list.kind === 'full' ? undefined : list.changed.map(({ nodeId }) => nodeId);
+    options.onPoll?.({ kind: list.kind, version: list.version, touched, nodeCount: members.size });
     await pauseBetween(environment, jittered(environment, intervalMs, jitter), options, stop);
   }
 }

@@ -100,6 +100,8 @@ describe('watch', () => {
     expect(events).toEqual(['*1', '*2', '-1', '~2', '+3']);
     expect(requests.map(({ message }) => message['since_version'])).toEqual([0, 10, 10, 14, 15]);
     expect(polls.map((poll) => poll.kind)).toEqual(['full', 'delta', 'delta', 'delta']);
+    // The last one says nothing new of node 3, and that it is named is news all the same.
+    expect(polls.map((poll) => poll.touched)).toEqual([undefined, [], [2, 3], [3]]);
   });
 
   it('takes a whole list when the server has forgotten the version', async () => {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { nodeName } from '../demo/plan.ts';
 import type { FleetMember, FleetRole } from '../fleet/fleet-file.ts';
+import { MEMBER_REFRESH } from '../fleet/member-refresh.ts';
 
 /** A member before it runs: a command of this program and its flags, without the dashes. */
 export interface PlannedMember {
@@ -215,7 +216,7 @@ function registryFlags({ folder, registry, network }: SharedFacts): Readonly<Rec
     'registry-network': String(network),
     'registry-network-token-file': fleetPaths(folder).networkToken,
     'registry-heartbeat': '10s',
-    'registry-refresh': '1s',
+    'registry-refresh': MEMBER_REFRESH,
   };
 }
 

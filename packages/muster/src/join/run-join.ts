@@ -17,6 +17,7 @@ import { callControl } from '../fleet/control-call.ts';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
 import { decodeJoinLine, type JoinLine } from '../fleet/join-line.ts';
 import { isJoinAnswer, type JoinAnswer, joinRequest } from '../fleet/join-protocol.ts';
+import { MEMBER_REFRESH } from '../fleet/member-refresh.ts';
 import { runNode } from '../serve/run-node.ts';
 import { formatAddress, isLoopbackHost } from '../settings/address.ts';
 import type { joinSettings } from '../settings/join-settings.ts';
@@ -119,7 +120,7 @@ async function runJoined(
         registry: answer.registry,
         'registry-network': String(answer.network),
         'registry-network-token-file': folder.networkTokenPath,
-        'registry-refresh': '1s',
+        'registry-refresh': MEMBER_REFRESH,
         // Who is gone is no longer of the fleet: it joined as a guest.
         'registry-deregister': true,
       },

@@ -18,8 +18,10 @@ const CONCURRENCY = 16;
 /** Least time between looks that are asked for by {@link NetworkMembers.refresh}. */
 const MIN_REFRESH_MS = 1_000;
 /**
- * Members of whom key and private address are asked again after each look: both may change without a sign in the list. A thousand
- * members are through in twenty minutes, and a registry that comes back is not asked for everything by everybody at once.
+ * Members of whom key and private address are asked again after a look, since both may have changed without a sign. That is so of
+ * all of them after a whole list: the first after a failure, one now and then, and each of a registry that cannot tell changes.
+ * Changes that are told name whom they concern. At the default interval a thousand members are through in twenty minutes, and a
+ * registry that comes back is not asked for everything by everybody at once.
  */
 const RECHECKED = 4;
 /** Pause after the registry has refused the list. */
@@ -55,7 +57,8 @@ export class NetworkMembers {
   readonly #dirty = new Set<number>();
   /** Those of the last list that was kept, until this one has begun. */
   readonly #before: Map<number, ListedMember>;
-  #recheck: Iterator<number> | undefined;
+  /** Members of whom something may have changed without a sign, the longest unasked first. */
+  readonly #unsure = new Set<number>();
   readonly #waiting = new Set<() => void>();
   #running: Promise<void> | undefined;
   #confirming: Promise<void> = Promise.resolve();
@@ -103,6 +106,11 @@ export class NetworkMembers {
     });
   }
 
+  /** The registry answers again, as somebody else has found: there is no reason to wait any longer before the next look. */
+  lookAgain(): void {
+    if (this.#hasFailed) this.#pollNow?.();
+  }
+
   async #run(): Promise<void> {
     const { timers, logger } = this.#options;
     const { signal } = this.#stopping;
@@ -130,14 +138,14 @@ export class NetworkMembers {
       onPause: (pollNow) => {
         this.#pollNow = pollNow;
       },
-      onPoll: () => {
-        if (isFirst) for (const id of this.#known.keys()) if (!present.has(id)) this.#known.delete(id);
+      onPoll: ({ touched }) => {
+        if (isFirst) for (const id of this.#known.keys()) if (!present.has(id)) this.#forget(id);
         isFirst = false;
         this.#before.clear();
         if (this.#hasFailed) logger.info({ network }, 'the members of the network are listed again');
         this.#hasFailed = false;
         this.#polledAt = clock.monotonic();
-        this.#markForRecheck();
+        this.#mark(touched);
         const confirmedAt = clock.now();
         this.#confirming = this.#confirming.then(async () => await this.#confirm(confirmedAt));
       },
@@ -148,7 +156,7 @@ export class NetworkMembers {
       },
     });
     for await (const { kind, node } of changes) {
-      if (kind === 'left') this.#known.delete(node.nodeId);
+      if (kind === 'left') this.#forget(node.nodeId);
       else {
         present.add(node.nodeId);
         const before = this.#known.get(node.nodeId);
@@ -168,14 +176,23 @@ export class NetworkMembers {
     return isSame ? member?.publicKey : undefined;
   }
 
-  #markForRecheck(): void {
-    for (let marked = 0; marked < Math.min(RECHECKED, this.#known.size); marked += 1) {
-      let next = this.#recheck?.next();
-      if (next === undefined || next.done === true) {
-        this.#recheck = this.#known.keys();
-        next = this.#recheck.next();
-      }
-      if (next.done !== true) this.#dirty.add(next.value);
+  #forget(nodeId: number): void {
+    this.#known.delete(nodeId);
+    this.#unsure.delete(nodeId);
+  }
+
+  /** Takes note of whom the registry is to be asked about after a look; `touched` as the watch has it. */
+  #mark(touched: readonly number[] | undefined): void {
+    if (touched === undefined) {
+      for (const id of this.#known.keys()) if (!this.#dirty.has(id)) this.#unsure.add(id);
+    } else {
+      for (const id of touched) if (this.#known.has(id)) this.#dirty.add(id);
+    }
+    let rechecked = 0;
+    for (const id of this.#unsure) {
+      if (rechecked++ === RECHECKED) break;
+      this.#unsure.delete(id);
+      this.#dirty.add(id);
     }
   }
 
@@ -219,6 +236,9 @@ export class NetworkMembers {
       if (now !== before) continue;
       this.#dirty.delete(id);
       this.#known.set(id, { ...now, publicKey, realAddress });
+      // It may be told later: we may not be a member yet ourselves, of which the list says nothing.
+      const isHidden = now.entry.state === 'live' && now.entry.visibility !== 'public';
+      if (publicKey === undefined || (isHidden && realAddress === undefined)) this.#unsure.add(id);
     }
   }
 
@@ -240,7 +260,6 @@ export class NetworkMembers {
       const { signal } = this.#stopping;
       return (await this.#options.client.resolve(entry.nodeId, { signal })).realAddress;
     } catch (error) {
-      // We may not be a member yet ourselves.
       if (refusalOf(error) === undefined || isTransient(error)) throw error;
       return realAddress;
     }

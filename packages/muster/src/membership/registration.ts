@@ -25,6 +25,8 @@ export interface RegistrationOptions {
   readonly logger: Logger;
   /** Hears of each registration that was taken. */
   readonly onRegistered: (nodeId: number) => void;
+  /** Hears when heartbeats are taken again after one was not. */
+  readonly onBack: () => void;
   /** Hears of each attempt that failed. */
   readonly onFailed: (error: Error) => void;
 }
@@ -148,7 +150,7 @@ export class Registration {
 
   /** Sends heartbeats until it is time to register again: the registry has forgotten the node, or it was long ago. */
   async #stayAlive(): Promise<void> {
-    const { client, heartbeatMs, timers, logger } = this.#options;
+    const { client, heartbeatMs, timers, logger, onBack } = this.#options;
     const again = new AbortController();
     this.#again = again;
     const ended = AbortSignal.any([this.#stopping.signal, again.signal]);
@@ -157,7 +159,10 @@ export class Registration {
       intervalMs: heartbeatMs,
       signal: ended,
       onBeat: ({ keyExpiryWarning }) => {
-        if (isFailing) logger.info({}, 'the registry takes heartbeats again');
+        if (isFailing) {
+          logger.info({}, 'the registry takes heartbeats again');
+          onBack();
+        }
         isFailing = false;
         if (keyExpiryWarning) logger.warn({}, 'the registered key expires within a day');
       },

@@ -140,7 +140,11 @@ export class RegistryMembership implements Members, AsyncDisposable {
     this.#registration = new Registration({
       ...this.#options,
       client,
-      onRegistered: () => this.#watch?.start(),
+      onRegistered: () => {
+        this.#watch?.start();
+        this.#watch?.lookAgain();
+      },
+      onBack: () => this.#watch?.lookAgain(),
       onFailed: (error) => {
         for (const reject of this.#failing) reject(error);
       },
