@@ -16,6 +16,8 @@ test(`nothing that was acknowledged is lost in ${ROUNDS} crashes (seed ${SEED})`
       actors: 32,
       seed: SEED,
       maxAcknowledgements: 4_000,
+      // Long runs are made in the background, where a start waits for other work.
+      readyWithinMs: 900_000,
       end: async (server) => server.kill(),
     });
     await annotate(

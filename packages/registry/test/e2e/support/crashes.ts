@@ -11,6 +11,8 @@ export interface CrashPlan {
   readonly seed: number;
   /** Acknowledgements of a round before the server is ended; a random part of it. */
   readonly maxAcknowledgements: number;
+  /** How long a start may take; the default suits a machine that does little else. */
+  readonly readyWithinMs?: number;
   /** How the server is ended. */
   readonly end: (server: ServerProcess) => Promise<Exit>;
 }
@@ -25,11 +27,12 @@ export interface CrashReport {
 /** Starts a server, loads it, ends it at a random point, and looks at what is left, again and again on one folder. */
 export async function crashAgainAndAgain(plan: CrashPlan): Promise<CrashReport> {
   const random = seededRandom(plan.seed);
+  const serve = { directory: plan.directory, readyWithinMs: plan.readyWithinMs ?? 60_000 };
   const differences: string[] = [];
   const exits: Exit[] = [];
   let actors: Actor[] = [];
   for (let round = 0; round <= plan.rounds; round++) {
-    await using server = await ServerProcess.start({ directory: plan.directory });
+    await using server = await ServerProcess.start(serve);
     if (actors.length === 0) {
       const network = await createNetwork(server.port);
       actors = Array.from({ length: plan.actors }, (_, i) => new Actor(i, plan.seed, network));

@@ -13,6 +13,8 @@ export interface ServeOptions {
   readonly args?: readonly string[];
   /** Commands for the shell that starts the server, such as `ulimit -f 100`. */
   readonly shell?: string;
+  /** How long a start may take. @default 60_000 */
+  readonly readyWithinMs?: number;
 }
 
 /** How a process ended. */
@@ -59,7 +61,7 @@ export class ServerProcess implements AsyncDisposable {
     await eventually(
       () => server.#output.includes('\n') || server.#exit !== undefined,
       'the server is ready',
-      60_000,
+      options.readyWithinMs ?? 60_000,
     );
     if (!server.#output.includes('"ready"')) throw new Error(`the server ended: ${server.#errors}`);
     server.#ready = JSON.parse(server.#output.split('\n', 1)[0] as string) as ReadyEvent;
