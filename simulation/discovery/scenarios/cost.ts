@@ -26,10 +26,30 @@ interface Cost {
 
 const NOT_AUXILIARY = new Set<string>([PROTOCOLS.heartbeat, DHT_PROTOCOL]);
 
+/** Costs of one indexer and minute, in and out, without bandwidth probes. */
+interface IndexerCost {
+  readonly kib: number;
+  /** Of it, that with the table. */
+  readonly dhtKib: number;
+  readonly heartbeatKib: number;
+  /** Requests of the table that it sent. */
+  readonly dhtRequests: number;
+  /** Mean over the whole run until now, in which everybody has arrived. */
+  readonly kibSinceStart: number;
+}
+
+type Counters = ReadonlyMap<string, ProtocolCount>;
+
+const NOTHING: Counters = new Map<string, ProtocolCount>();
+
+function countersOf(members: readonly Member[]): readonly Counters[] {
+  return members.map((member) => member.overlay.counters.snapshot());
+}
+
 /** Lets time pass and measures what the nodes did; a put for a node's record is counted to the node. */
 async function measure(fleet: Fleet, minutes: number): Promise<Cost> {
   const nodes = fleet.nodes();
-  const before = nodes.map((node) => node.overlay.counters.snapshot());
+  const before = countersOf(nodes);
   let puts = 0;
   let isCounting = true;
   fleet.onEvent((_, event) => {
@@ -48,7 +68,7 @@ async function measure(fleet: Fleet, minutes: number): Promise<Cost> {
     identifyBytes: 0,
   };
   for (const [index, node] of nodes.entries()) {
-    const since = node.overlay.counters.since(before[index] ?? new Map<string, ProtocolCount>());
+    const since = node.overlay.counters.since(before[index] ?? NOTHING);
     for (const [protocol, count] of since) {
       const bytes = count.bytesIn + count.bytesOut;
       if (protocol === PROTOCOLS.probe) total.probeBytes += bytes;
@@ -100,6 +120,8 @@ export const M08: Scenario = {
 const OPEN_DOORS = { maxConnPerWindow: 1_000 } as const;
 /** Each indexer of a pool is checked once in this time: a window of another length would count some checks twice. */
 const CHECK_MINUTES = 5 / 3;
+/** Pools are full by then; each first heartbeat of a node has its record put by that indexer, too. */
+const SETTLE_MINUTES = 3;
 /** What two figures of the same seed may be apart by chance. */
 const NOISE = 1.1;
 
@@ -107,7 +129,7 @@ export const CURVE: Scenario = {
   id: 'curve',
   title: 'cost per node for 100, 1,000 and 10,000 nodes',
   isQuick: false,
-  run: async ({ seed, isQuick, nodes, minutes }) => {
+  run: async ({ seed, isQuick, nodes, indexers, minutes }) => {
     const sizes = nodes === undefined ? (isQuick ? [50, 200] : [100, 1_000, 10_000]) : [nodes];
     const report = new Report();
     const fleets: Fleet[] = [];
@@ -116,26 +138,33 @@ export const CURVE: Scenario = {
       const startedAt = systemClock.monotonic();
       const fleet = stage({
         seed,
-        indexers: Math.max(5, Math.round(size / 50)),
+        indexers: indexers ?? Math.max(5, Math.round(size / 50)),
         nodes: size,
         startWithinMs: MINUTE,
         settings: OPEN_DOORS,
       });
       fleets.push(fleet);
       await untilHealthy(fleet, 1, 10 * MINUTE);
-      await fleet.sim.runFor(MINUTE);
-      const cost = await measure(fleet, minutes ?? CHECK_MINUTES);
+      await fleet.sim.runFor(SETTLE_MINUTES * MINUTE);
+      const before = countersOf(fleet.indexers());
+      const measured = minutes ?? CHECK_MINUTES;
+      const cost = await measure(fleet, measured);
+      const indexer = indexerCost(fleet, before, measured);
       costs.push({ size, cost });
       const took = (systemClock.monotonic() - startedAt) / 1_000;
       report.note(
         `${size} nodes: ${cost.heartbeatFrames.toFixed(1)} heartbeat frames, ${cost.auxiliaryStreams.toFixed(1)} ` +
           `streams, ${cost.dhtPuts.toFixed(2)} puts, ${cost.dhtRequests.toFixed(1)} DHT requests, ` +
           `${cost.kib.toFixed(1)} KiB (${cost.kibWithProbes.toFixed(1)} with probes) per node and minute; ` +
-          `indexer ${indexerKib(fleet).toFixed(0)} KiB/min; ${(fleet.sim.now / 1_000 / took).toFixed(1)} times real time`,
+          `indexer ${indexer.kib.toFixed(0)} KiB/min; ${(fleet.sim.now / 1_000 / took).toFixed(1)} times real time`,
       );
       report.note(
         `${size} nodes: ${cost.frames.toFixed(1)} messages; ${cost.dhtKib.toFixed(1)} KiB with the table, ` +
           `${(cost.dhtKib / Math.max(1, cost.dhtRequests)).toFixed(1)} a request; ${cost.identifyKib.toFixed(1)} KiB for new connections`,
+      );
+      report.note(
+        `${size} nodes: an indexer ${indexer.dhtKib.toFixed(0)} KiB/min with the table in ${indexer.dhtRequests.toFixed(0)} requests ` +
+          `of its own, ${indexer.heartbeatKib.toFixed(0)} with heartbeats; ${indexer.kibSinceStart.toFixed(0)} a minute since the start`,
       );
       fleet.dispose();
     }
@@ -172,13 +201,28 @@ function compare(
   ratio('traffic', ({ kib }) => kib, isReplicated);
 }
 
-/** Mean traffic of an indexer over the whole run. */
-function indexerKib(fleet: Fleet): number {
-  const indexers: readonly Member[] = fleet.indexers();
-  let bytes = 0;
-  for (const indexer of indexers) {
-    for (const [protocol, count] of indexer.overlay.counters.snapshot())
-      if (protocol !== PROTOCOLS.probe) bytes += count.bytesIn + count.bytesOut;
+/** What the indexers did since `before`, so many minutes ago. */
+function indexerCost(fleet: Fleet, before: readonly Counters[], minutes: number): IndexerCost {
+  const indexers = fleet.indexers();
+  const total = { bytes: 0, dhtBytes: 0, heartbeatBytes: 0, dhtRequests: 0, bytesSinceStart: 0 };
+  for (const [index, { overlay }] of indexers.entries()) {
+    for (const [protocol, count] of overlay.counters.snapshot())
+      if (protocol !== PROTOCOLS.probe) total.bytesSinceStart += count.bytesIn + count.bytesOut;
+    for (const [protocol, count] of overlay.counters.since(before[index] ?? NOTHING)) {
+      const bytes = count.bytesIn + count.bytesOut;
+      if (protocol !== PROTOCOLS.probe) total.bytes += bytes;
+      if (protocol === PROTOCOLS.heartbeat) total.heartbeatBytes += bytes;
+      if (protocol !== DHT_PROTOCOL) continue;
+      total.dhtBytes += bytes;
+      total.dhtRequests += count.streamsOpened;
+    }
   }
-  return bytes / indexers.length / 1024 / (fleet.sim.now / MINUTE);
+  const per = indexers.length * minutes;
+  return {
+    kib: total.bytes / per / 1024,
+    dhtKib: total.dhtBytes / per / 1024,
+    heartbeatKib: total.heartbeatBytes / per / 1024,
+    dhtRequests: total.dhtRequests / per,
+    kibSinceStart: total.bytesSinceStart / indexers.length / 1024 / (fleet.sim.now / MINUTE),
+  };
 }
