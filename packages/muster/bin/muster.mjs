@@ -11,6 +11,7 @@ import process from 'node:process';
 
 const MINIMUM_NODE = 24;
 const USAGE_EXIT_CODE = 2;
+const STOPPED_UNCLEANLY_EXIT_CODE = 12;
 
 const major = Number(process.versions.node.split('.')[0]);
 if (major < MINIMUM_NODE) {
@@ -60,3 +61,5 @@ if (isCheckout) {
 
 const { main } = await import(isCheckout ? source.href : new URL('../dist/main.js', import.meta.url).href);
 process.exitCode = await main(process.argv.slice(2));
+// A part that did not stop may hold the process for ever; it has had its time.
+if (process.exitCode === STOPPED_UNCLEANLY_EXIT_CODE) process.exit();

@@ -64,6 +64,10 @@ export const cliErrors = defineErrors({
     summary: 'A peer of the overlay goes by a name that is registered for another key.',
     hint: 'It is not the one that you look for. Find out who runs it: it has the pre-shared key.',
   },
+  STOPPED_UNCLEANLY: {
+    summary: 'It was asked to stop, and a part of it did not, or not in time: the process ended without it.',
+    hint: 'The lines of the log before this one may say why.',
+  },
   TARGET_EXISTS: {
     summary: 'The target is there already, and is not overwritten.',
     hint: 'Choose another one, or move it away.',
@@ -90,6 +94,7 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   FIND_NO_MEMBERS: 'usage',
   FIND_KEY_MISMATCH: 'keyMismatch',
   TARGET_EXISTS: 'usage',
+  STOPPED_UNCLEANLY: 'stoppedUncleanly',
 
   DEMO_RUNNING: 'refused',
   FLEET_RUNNING: 'storeLocked',

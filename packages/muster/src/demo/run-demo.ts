@@ -2,18 +2,11 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import {
-  errorCode,
-  EXIT_CODES,
-  Lifecycle,
-  silentLogger,
-  stopOutcome,
-  systemRandom,
-  systemTimers,
-} from '@muster/core';
+import { silentLogger, systemRandom, systemTimers } from '@muster/core';
 import { createPskFile, loadKeyPair, Psk, readPskFile } from '@muster/discovery/keys';
 import type { CommandContext } from '../cli/command.ts';
 import { count } from '../cli/progress.ts';
+import { runService } from '../serve/run-service.ts';
 import type { demoSettings } from '../settings/demo-settings.ts';
 import { demoBanner, demoReadyEvent } from './banner.ts';
 import { type Member, startInProcess, startProcess } from './members.ts';
@@ -29,53 +22,47 @@ const STOP_TIMEOUT_MS = 30_000;
 /** Runs a demo until it is stopped. Returns the exit code; throws what kept it from running. */
 export async function runDemo(context: Context): Promise<number> {
   const { io, values } = context;
-  const lifecycle = new Lifecycle({ timers: systemTimers, logger: silentLogger });
   const stopping = new AbortController();
-  const fleet: Member[] = [];
   const isTemporary = values.data === undefined;
   let folder = '';
-  lifecycle.add({
-    name: 'folder',
-    start: async () => {
-      folder = await makeFolder(values.data);
-    },
-    stop: async () => {
-      if (isTemporary) await rm(folder, { recursive: true, force: true });
-    },
-  });
-  lifecycle.add({
-    name: 'members',
+  return await runService<readonly Member[]>(context, {
+    name: 'demo',
+    // Members log for themselves.
+    logger: silentLogger,
+    before: [
+      {
+        name: 'folder',
+        start: async () => {
+          folder = await makeFolder(values.data);
+        },
+        stop: async () => {
+          if (isTemporary) await rm(folder, { recursive: true, force: true });
+        },
+      },
+    ],
     stopTimeoutMs: STOP_TIMEOUT_MS,
     start: async () => {
+      const fleet: Member[] = [];
       try {
         await startFleet(context, folder, fleet);
+        return fleet;
       } catch (error) {
         await stopFleet(fleet);
         throw error;
       }
     },
-    stop: async () => {
+    stop: async (fleet) => {
       stopping.abort();
       await stopFleet(fleet);
     },
+    announce: (fleet) => {
+      const { launcher } = io;
+      const announcement = { fleet, folder, isTemporary, launcher, processes: values.processes };
+      context.print(demoReadyEvent(announcement), demoBanner(announcement));
+      void tellWhenReady(context, fleet, stopping.signal);
+      for (const member of fleet) void tellEnd(context, member, stopping.signal);
+    },
   });
-  const ignoreSignals = io.stopOnSignals(lifecycle);
-  try {
-    await lifecycle.start();
-    context.progress.end();
-    const announcement = { fleet, folder, isTemporary, launcher: io.launcher, processes: values.processes };
-    context.print(demoReadyEvent(announcement), demoBanner(announcement));
-    void tellWhenReady(context, fleet, stopping.signal);
-    for (const member of fleet) void tellEnd(context, member, stopping.signal);
-    const report = await lifecycle.stopped;
-    return EXIT_CODES[stopOutcome(report)].code;
-  } catch (error) {
-    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
-    await lifecycle.stopped;
-    return EXIT_CODES.ok.code;
-  } finally {
-    ignoreSignals();
-  }
 }
 
 async function makeFolder(given: string | undefined): Promise<string> {

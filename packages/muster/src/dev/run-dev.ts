@@ -2,17 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  createLogger,
-  errorCode,
-  EXIT_CODES,
-  Lifecycle,
-  type Logger,
-  stopOutcome,
-  systemClock,
-  systemRandom,
-  systemTimers,
-} from '@muster/core';
+import { type Component, type Logger, systemClock, systemRandom, systemTimers } from '@muster/core';
 import { createPskFile, loadKeyPair, Psk, readPskFile } from '@muster/discovery/keys';
 import type { CommandContext } from '../cli/command.ts';
 import { count } from '../cli/progress.ts';
@@ -22,6 +12,7 @@ import type { MemberState } from '../fleet/fleet-file.ts';
 import type { FolderLock } from '../fleet/folder-lock.ts';
 import { readOrCreateSecret } from '../fleet/secret-file.ts';
 import { readOrCreateAdminToken } from '../serve/admin-token.ts';
+import { runService, serviceLogger } from '../serve/run-service.ts';
 import type { devSettings } from '../settings/dev-settings.ts';
 import { ControlServer } from './control-server.ts';
 import { devBanner, devReadyEvent } from './dev-banner.ts';
@@ -43,36 +34,34 @@ const STOP_TIMEOUT_MS = 40_000;
 /** How often it is noted that the folder is in use. */
 const TOUCH_INTERVAL_MS = 60_000;
 
+/** What of a fleet runs in this process. */
+interface RunningFleet {
+  readonly fleet: Fleet;
+  readonly page: FleetPage;
+  readonly control: ControlServer;
+}
+
 /** Runs it until it is stopped. Returns the exit code; throws what kept it from running. */
 export async function runDev(context: Context): Promise<number> {
   const { io, values } = context;
-  const logger = createLogger({ level: 'warn', format: 'text', clock: systemClock, destination: io.logs });
-  const lifecycle = new Lifecycle({ timers: systemTimers, logger });
+  const logger = serviceLogger(io, 'warn', 'text');
   const folder = resolve(values.data);
-  addFolder(lifecycle, folder, values.acceptClock);
-  const running = addFleet(lifecycle, context, folder, logger);
-  const ignoreSignals = io.stopOnSignals(lifecycle);
-  try {
-    await lifecycle.start();
-    context.progress.end();
-    announce(context, running());
-    const report = await lifecycle.stopped;
-    if (report.error !== undefined) throw report.error;
-    return EXIT_CODES[stopOutcome(report)].code;
-  } catch (error) {
-    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
-    await lifecycle.stopped;
-    return EXIT_CODES.ok.code;
-  } finally {
-    ignoreSignals();
-  }
+  return await runService<RunningFleet>(context, {
+    name: 'fleet',
+    logger,
+    before: [folderPart(folder, values.acceptClock)],
+    stopTimeoutMs: STOP_TIMEOUT_MS,
+    start: async () => await startFleet(context, folder, logger),
+    stop: async (running) => await stopFleet(running, folder, logger),
+    announce: (running) => announce(context, running),
+  });
 }
 
 /** The folder is checked and locked before anything else is done. */
-function addFolder(lifecycle: Lifecycle, folder: string, acceptClock: boolean): void {
+function folderPart(folder: string, acceptClock: boolean): Component {
   let lock: FolderLock | undefined;
   let touching: { cancel(): void } | undefined;
-  lifecycle.add({
+  return {
     name: 'folder',
     start: async () => {
       lock = await openFleetFolder({
@@ -90,49 +79,43 @@ function addFolder(lifecycle: Lifecycle, folder: string, acceptClock: boolean): 
       await touchFleetFolder(folder, systemClock);
       await lock?.release();
     },
-  });
+  };
 }
 
-/** The fleet and its servers. Returns what gives the running fleet. */
-function addFleet(
-  lifecycle: Lifecycle,
-  context: Context,
+/** The fleet and its servers. */
+async function startFleet(context: Context, folder: string, logger: Logger): Promise<RunningFleet> {
+  const running: { -readonly [Part in keyof RunningFleet]?: RunningFleet[Part] } = {};
+  context.progress.update('looking at the data folder');
+  await endLeftovers(folder, systemTimers);
+  await removeFleetFile(folder);
+  const ports = new PortBook(systemRandom);
+  try {
+    const { isDefault, port } = wishedPort(context, 'page-port', context.values.pagePort);
+    const page = await FleetPage.start(await ports.wished(port, 'page-port', isDefault), logger);
+    running.page = page;
+    const { fleet, token } = await makeFleet(context, folder, { ports, page });
+    running.fleet = fleet;
+    const control = await ControlServer.start({ control: fleet, token, port: 0 });
+    running.control = control;
+    fleet.setPlaces({ page: page.url, controlUrl: control.url });
+    await fleet.start();
+    return { fleet, page, control };
+  } catch (error) {
+    await stopFleet(running, folder, logger);
+    throw error;
+  }
+}
+
+/** Stops what there is of it. */
+async function stopFleet(
+  { control, fleet, page }: Partial<RunningFleet>,
   folder: string,
   logger: Logger,
-): () => { readonly fleet: Fleet; readonly page: FleetPage } {
-  let fleet: Fleet | undefined;
-  let control: ControlServer | undefined;
-  let page: FleetPage | undefined;
-  lifecycle.add({
-    name: 'fleet',
-    stopTimeoutMs: STOP_TIMEOUT_MS,
-    start: async () => {
-      context.progress.update('looking at the data folder');
-      await endLeftovers(folder, systemTimers);
-      await removeFleetFile(folder);
-      const ports = new PortBook(systemRandom);
-      try {
-        const { isDefault, port } = wishedPort(context, 'page-port', context.values.pagePort);
-        page = await FleetPage.start(await ports.wished(port, 'page-port', isDefault), logger);
-        const { fleet: made, token } = await makeFleet(context, folder, { ports, page });
-        fleet = made;
-        control = await ControlServer.start({ control: fleet, token, port: 0 });
-        fleet.setPlaces({ page: page.url, controlUrl: control.url });
-        await fleet.start();
-      } catch (error) {
-        await end();
-        throw error;
-      }
-    },
-    stop: async () => await end(),
-  });
-  const end = async (): Promise<void> => {
-    await control?.stop();
-    await fleet?.stop();
-    await page?.close();
-    await removeFleetFile(folder).catch((error: unknown) => logger.warn({ error }, 'fleet.json stays'));
-  };
-  return () => ({ fleet: fleet as unknown as Fleet, page: page as unknown as FleetPage });
+): Promise<void> {
+  await control?.stop();
+  await fleet?.stop();
+  await page?.close();
+  await removeFleetFile(folder).catch((error: unknown) => logger.warn({ error }, 'fleet.json stays'));
 }
 
 function wishedPort(
@@ -202,10 +185,7 @@ async function readOrCreatePsk(path: string): Promise<Psk> {
   return (await readPskFile(path)).psk;
 }
 
-function announce(
-  context: Context,
-  { fleet, page }: { readonly fleet: Fleet; readonly page: FleetPage },
-): void {
+function announce(context: Context, { fleet, page }: RunningFleet): void {
   const { io, values } = context;
   const { line, expiresAt } = fleet.issueTicket();
   const announcement = {

@@ -1,57 +1,33 @@
 /** The page of a fleet as a program: served until it is asked to stop. */
-import {
-  createLogger,
-  errorCode,
-  EXIT_CODES,
-  Lifecycle,
-  stopOutcome,
-  systemClock,
-  systemTimers,
-} from '@muster/core';
+import { errorCode } from '@muster/core';
 import { PageNotBuiltError, pageFolder } from '@muster/dashboard';
 import { cliErrors } from '../cli/cli-errors.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { count } from '../cli/progress.ts';
 import { packageVersion } from '../cli/version.ts';
+import { runService, serviceLogger } from '../serve/run-service.ts';
 import { isLoopbackHost, localAddress, parseAddress } from '../settings/address.ts';
 import type { pageSettings } from '../settings/page-settings.ts';
 import { type Page, type PageSource, startPage } from './index.ts';
 
 type Context = CommandContext<typeof pageSettings>;
 
+const STOP_TIMEOUT_MS = 10_000;
+
 /** Serves it until it ends. Returns the exit code; throws what kept it from running. */
 export async function runPage(context: Context): Promise<number> {
   const { io, values } = context;
   const sources = sourcesOf(values);
-  const logger = createLogger({
-    level: values.logLevel as 'info',
-    format: 'text',
-    clock: systemClock,
-    destination: io.logs,
-  });
-  const lifecycle = new Lifecycle({ timers: systemTimers, logger });
+  const logger = serviceLogger(io, values.logLevel as 'info', 'text');
   const folder = builtFolder();
-  let page: Page | undefined;
-  lifecycle.add({
+  return await runService<Page>(context, {
     name: 'page',
-    start: async () => {
-      page = await listen(values, { sources, folder, logger });
-    },
-    stop: async () => await page?.close(),
+    logger,
+    stopTimeoutMs: STOP_TIMEOUT_MS,
+    start: async () => await listen(values, { sources, folder, logger }),
+    stop: async (page) => await page.close(),
+    announce: (page) => announce(context, page, folder, sources.length),
   });
-  const ignoreSignals = io.stopOnSignals(lifecycle);
-  try {
-    await lifecycle.start();
-    announce(context, page as unknown as Page, folder, sources.length);
-    const report = await lifecycle.stopped;
-    return EXIT_CODES[stopOutcome(report)].code;
-  } catch (error) {
-    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
-    await lifecycle.stopped;
-    return EXIT_CODES.ok.code;
-  } finally {
-    ignoreSignals();
-  }
 }
 
 async function listen(

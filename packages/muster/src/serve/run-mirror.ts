@@ -1,17 +1,6 @@
 /** An agent of the mirror as a program: started, announced, kept running until it is asked to stop. */
 import { readFile } from 'node:fs/promises';
-import {
-  type Config,
-  createLogger,
-  errorCode,
-  EXIT_CODES,
-  Lifecycle,
-  type Logger,
-  stopOutcome,
-  systemClock,
-  systemRandom,
-  systemTimers,
-} from '@muster/core';
+import { type Config, errorCode, type Logger, systemClock, systemRandom, systemTimers } from '@muster/core';
 import type { CoordinationAgent } from '@muster/coordination';
 import type { CoordinationConfig } from '@muster/coordination/config';
 import { cliErrors } from '../cli/cli-errors.ts';
@@ -20,12 +9,13 @@ import { packageVersion } from '../cli/version.ts';
 import { registryTlsOf } from '../membership/open-membership.ts';
 import type { RegistryMembership } from '../membership/registry-membership.ts';
 import { isLoopbackHost } from '../settings/address.ts';
-import { type MirrorAnnouncement, mirrorBanner, mirrorReadyEvent } from './mirror-banner.ts';
+import { mirrorBanner, mirrorReadyEvent } from './mirror-banner.ts';
 import { mirrorConfigOf, type MirrorSettings } from './mirror-config.ts';
 import { MirrorMembership } from './mirror-membership.ts';
 import { mirrorStartError } from './mirror-start-error.ts';
 import { registryLeases } from './registry-leases.ts';
 import { type MemberList, registryMemberList } from './registry-member-list.ts';
+import { runService, serviceLogger } from './run-service.ts';
 
 /** The agent ends within 10 s (coordination spec 20.4); the rest is for a busy machine. */
 const STOP_TIMEOUT_MS = 12_000;
@@ -47,44 +37,22 @@ export interface StartedAgent {
 export async function runMirror(context: CommandContext<MirrorSettings>): Promise<number> {
   const { io } = context;
   const config = mirrorConfigOf(context.config);
-  const logger = createLogger({
-    level: config.node.logLevel,
-    format: config.node.logFormat,
-    clock: systemClock,
-    destination: io.logs,
-  });
-  const lifecycle = new Lifecycle({ timers: systemTimers, logger });
-  let started: StartedAgent | undefined;
-  lifecycle.add({
+  const logger = serviceLogger(io, config.node.logLevel, config.node.logFormat);
+  return await runService<StartedAgent>(context, {
     name: 'mirror',
+    logger,
     stopTimeoutMs: STOP_TIMEOUT_MS,
-    start: async () => {
-      started = await startAgent({ loaded: context.config, config, logger, environment: io.environment });
+    start: async () =>
+      await startAgent({ loaded: context.config, config, logger, environment: io.environment }),
+    stop: async ({ agent, release }) => {
+      await agent.stop();
+      await release();
     },
-    stop: async () => {
-      await started?.agent.stop();
-      await started?.release();
+    announce: (started) => {
+      const announcement = { ...started, launcher: io.launcher };
+      context.print(mirrorReadyEvent(announcement), mirrorBanner(announcement));
     },
   });
-  const ignoreSignals = io.stopOnSignals(lifecycle);
-  try {
-    await lifecycle.start();
-    const announcement: MirrorAnnouncement = {
-      ...(started as unknown as StartedAgent),
-      launcher: io.launcher,
-    };
-    context.print(mirrorReadyEvent(announcement), mirrorBanner(announcement));
-    const report = await lifecycle.stopped;
-    if (report.error !== undefined) throw report.error;
-    return EXIT_CODES[stopOutcome(report)].code;
-  } catch (error) {
-    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
-    const { error: failure } = await lifecycle.stopped;
-    if (failure !== undefined) throw failure;
-    return EXIT_CODES.ok.code;
-  } finally {
-    ignoreSignals();
-  }
 }
 
 export interface StartParts {

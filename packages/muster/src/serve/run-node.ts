@@ -1,15 +1,5 @@
 /** A node or indexer as a program: started, announced, kept running until it is asked to stop. */
-import {
-  createLogger,
-  errorCode,
-  EXIT_CODES,
-  Lifecycle,
-  type Logger,
-  stopOutcome,
-  systemClock,
-  systemRandom,
-  systemTimers,
-} from '@muster/core';
+import { type Logger, systemClock, systemRandom, systemTimers } from '@muster/core';
 import { type DiscoveryConfig, discoveryConfigOf, type discoverySettings } from '@muster/discovery/config';
 import type { ConnectionPolicy, DiscoveryHost } from '@muster/discovery/host';
 import type { CommandContext } from '../cli/command.ts';
@@ -20,6 +10,7 @@ import type { membershipSettings } from '../settings/membership-settings.ts';
 import { nodeBanner, nodeReadyEvent } from './node-banner.ts';
 import { NodeMembership } from './node-membership.ts';
 import { nodeStartError } from './node-start-error.ts';
+import { runService, serviceLogger } from './run-service.ts';
 
 /** The daemon ends within 3 s (discovery spec 5.4); the rest is for a busy machine. */
 const STOP_TIMEOUT_MS = 5_000;
@@ -30,49 +21,26 @@ export async function runNode(
 ): Promise<number> {
   const { io } = context;
   const config = discoveryConfigOf(context.config, io.environment);
-  const logger = createLogger({
-    level: config.process.logLevel,
-    format: config.process.logFormat,
-    clock: systemClock,
-    destination: io.logs,
-  });
-  const lifecycle = new Lifecycle({ timers: systemTimers, logger });
-  let host: DiscoveryHost | undefined;
-  let membership: NodeMembership | undefined;
-  lifecycle.add({
-    name: 'discovery',
+  const logger = serviceLogger(io, config.process.logLevel, config.process.logFormat);
+  return await runService<{ readonly host: DiscoveryHost; readonly membership: NodeMembership }>(context, {
+    name: 'node',
+    logger,
     stopTimeoutMs: STOP_TIMEOUT_MS,
     start: async () => {
-      membership = await NodeMembership.open(context.config, config, logger);
-      host = await startHost(config, logger, io, membership.policy);
+      const membership = await NodeMembership.open(context.config, config, logger);
+      const host = await startHost(config, logger, io, membership.policy);
       membership.start(host, io.environment);
+      return { host, membership };
     },
-    stop: async () => {
-      await membership?.stop();
-      await host?.stop();
+    stop: async ({ host, membership }) => {
+      await membership.stop();
+      await host.stop();
+    },
+    announce: ({ host, membership: { membership } }) => {
+      const announcement = { host, config, launcher: io.launcher, membership };
+      context.print(nodeReadyEvent(announcement), nodeBanner(announcement));
     },
   });
-  const ignoreSignals = io.stopOnSignals(lifecycle);
-  try {
-    await lifecycle.start();
-    const announcement = {
-      host: host as unknown as DiscoveryHost,
-      config,
-      launcher: io.launcher,
-      membership: (membership as unknown as NodeMembership).membership,
-    };
-    context.print(nodeReadyEvent(announcement), nodeBanner(announcement));
-    const report = await lifecycle.stopped;
-    if (report.error !== undefined) throw report.error;
-    return EXIT_CODES[stopOutcome(report)].code;
-  } catch (error) {
-    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
-    const { error: failure } = await lifecycle.stopped;
-    if (failure !== undefined) throw failure;
-    return EXIT_CODES.ok.code;
-  } finally {
-    ignoreSignals();
-  }
 }
 
 async function startHost(

@@ -1,14 +1,5 @@
 /** A registry as a program: started, announced, kept running until it is asked to stop or can't go on. */
-import {
-  createLogger,
-  errorCode,
-  EXIT_CODES,
-  Lifecycle,
-  type Logger,
-  stopOutcome,
-  systemClock,
-  systemTimers,
-} from '@muster/core';
+import type { Logger } from '@muster/core';
 import { Registry } from '@muster/registry';
 import type { CommandContext } from '../cli/command.ts';
 import { showBytes } from '../cli/progress.ts';
@@ -18,6 +9,7 @@ import { type AdminTokenPlace, type Announcement, bannerText, readyEvent } from 
 import { prepareDataDirectory } from './data-directory.ts';
 import { dataDirectoryOf, registryOptionsOf } from './registry-options.ts';
 import { readOrCreateAdminToken } from './admin-token.ts';
+import { runService, serviceLogger } from './run-service.ts';
 import { startError } from './start-error.ts';
 
 /** How long a clean stop may take: the last changes are written, and a snapshot in progress is broken off. */
@@ -36,12 +28,7 @@ export async function runRegistry(context: Context, { makesAdminToken }: RunOpti
   const { io, values, config } = context;
   const directory = dataDirectoryOf(values, config.sources);
   let options = await registryOptionsOf(values, directory);
-  const logger = createLogger({
-    level: values.logLevel,
-    format: values.logFormat,
-    clock: systemClock,
-    destination: io.logs,
-  });
+  const logger = serviceLogger(io, values.logLevel, values.logFormat);
   if (directory !== undefined) await prepareDataDirectory(directory);
   let adminToken = adminTokenPlaceOf(config.sources, values.adminTokensFile);
   if (makesAdminToken && adminToken === undefined && directory !== undefined) {
@@ -61,53 +48,37 @@ async function serve(
   announcement: (registry: Registry) => Announcement,
 ): Promise<number> {
   const { io, progress } = context;
-  const lifecycle = new Lifecycle({ timers: systemTimers, logger });
-  let registry: Registry | undefined;
-  lifecycle.add({
+  return await runService<Registry>(context, {
     name: 'registry',
+    logger,
     stopTimeoutMs: STOP_TIMEOUT_MS,
-    start: async () => {
+    start: async (fail) => {
       try {
-        registry = await Registry.start({
+        return await Registry.start({
           ...options,
           version: packageVersion(),
           logger,
           onProgress: ({ phase, bytesDone, bytesTotal }) =>
             progress.update(`loading the ${phase}: ${showBytes(bytesDone)} of ${showBytes(bytesTotal)}`),
-          onFatal: (error) => lifecycle.fail('registry', error),
+          onFatal: fail,
         });
       } catch (error) {
         throw startError(error, options, io.launcher);
       }
     },
-    stop: () => registry?.stop(),
+    stop: async (registry) => await registry.stop(),
+    announce: (registry) => {
+      const announced = announcement(registry);
+      context.print(readyEvent(announced), bannerText(announced));
+    },
+    onReload: (registry) => void reloadTls(registry, logger),
   });
-  const ignoreSignals = io.stopOnSignals(lifecycle);
-  const ignoreReload = io.onReload(() => void reloadTls(registry, logger));
-  try {
-    await lifecycle.start();
-    progress.end();
-    const announced = announcement(registry as unknown as Registry);
-    context.print(readyEvent(announced), bannerText(announced));
-    const report = await lifecycle.stopped;
-    if (report.error !== undefined) throw report.error;
-    return EXIT_CODES[stopOutcome(report)].code;
-  } catch (error) {
-    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
-    // Asked to stop while it was loading: that is an orderly end, unless something failed meanwhile.
-    const { error: failure } = await lifecycle.stopped;
-    if (failure !== undefined) throw failure;
-    return EXIT_CODES.ok.code;
-  } finally {
-    ignoreSignals();
-    ignoreReload();
-  }
 }
 
-async function reloadTls(registry: Registry | undefined, logger: Logger): Promise<void> {
+async function reloadTls(registry: Registry, logger: Logger): Promise<void> {
   try {
-    const changed = (await registry?.reloadTls()) ?? false;
-    logger.info({ changed, fingerprint: registry?.tlsFingerprint }, 'TLS files read again');
+    const changed = await registry.reloadTls();
+    logger.info({ changed, fingerprint: registry.tlsFingerprint }, 'TLS files read again');
   } catch (error) {
     logger.error({ error }, 'TLS files could not be read again: the certificate stays as it was');
   }

@@ -1,20 +1,13 @@
 /** An origin as a program: a real image made on the spot, served until it is asked to stop. */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import {
-  createLogger,
-  errorCode,
-  EXIT_CODES,
-  Lifecycle,
-  stopOutcome,
-  systemClock,
-  systemTimers,
-} from '@muster/core';
+import { errorCode, systemClock, systemTimers } from '@muster/core';
 import type { CommandContext } from '../../cli/command.ts';
 import { cliErrors } from '../../cli/cli-errors.ts';
 import { showBytes } from '../../cli/progress.ts';
 import { facts } from '../../cli/table.ts';
 import { packageVersion } from '../../cli/version.ts';
+import { runService, serviceLogger } from '../../serve/run-service.ts';
 import { type ListenAddress, parseAddress } from '../../settings/address.ts';
 import type { originSettings } from '../../settings/origin-settings.ts';
 import { readOrCreateSecret } from '../secret-file.ts';
@@ -27,47 +20,36 @@ type Context = CommandContext<typeof originSettings>;
 /** The image that is made when there is none. */
 const REPOSITORY = 'demo/app';
 const TAG = 'v1';
+const STOP_TIMEOUT_MS = 10_000;
+
+type ServedImage = LayoutImage & { readonly bytes: number };
 
 /** Runs it until it ends. Returns the exit code; throws what kept it from running. */
 export async function runOrigin(context: Context): Promise<number> {
   const { io, values } = context;
-  const logger = createLogger({ level: 'warn', format: 'text', clock: systemClock, destination: io.logs });
-  const lifecycle = new Lifecycle({ timers: systemTimers, logger });
   const listen = parseAddress(values.listen) as ListenAddress;
   const layout = new ImageLayout(values.data);
-  let origin: OriginServer | undefined;
-  let image: (LayoutImage & { readonly bytes: number }) | undefined;
-  lifecycle.add({
+  return await runService<{ readonly origin: OriginServer; readonly image: ServedImage }>(context, {
     name: 'origin',
+    logger: serviceLogger(io, 'warn', 'text'),
+    stopTimeoutMs: STOP_TIMEOUT_MS,
     start: async () => {
       await mkdir(values.data, { recursive: true, mode: 0o700 });
-      image = await firstImage(layout, values);
+      const image = await firstImage(layout, values);
       const token = await readOrCreateSecret(values.tokenFile ?? join(values.data, 'token'));
-      origin = await startServer({ layout, ...listen, token, bytesPerSecond: values.rateBytes });
+      const options = { layout, ...listen, token, bytesPerSecond: values.rateBytes };
+      return { origin: await startServer(options), image };
     },
-    stop: () => origin?.stop(),
+    stop: async ({ origin }) => await origin.stop(),
+    announce: ({ origin, image }) => announce(context, origin, image),
   });
-  const ignoreSignals = io.stopOnSignals(lifecycle);
-  try {
-    await lifecycle.start();
-    announce(context, origin as unknown as OriginServer, image as unknown as LayoutImage & { bytes: number });
-    const report = await lifecycle.stopped;
-    if (report.error !== undefined) throw report.error;
-    return EXIT_CODES[stopOutcome(report)].code;
-  } catch (error) {
-    if (errorCode(error) !== 'LIFECYCLE_STOPPED') throw error;
-    await lifecycle.stopped;
-    return EXIT_CODES.ok.code;
-  } finally {
-    ignoreSignals();
-  }
 }
 
 /** The first image of the layout; made when there is none. */
 async function firstImage(
   layout: ImageLayout,
   { layers, layerSizeBytes }: Context['values'],
-): Promise<LayoutImage & { readonly bytes: number }> {
+): Promise<ServedImage> {
   const [known] = await layout.images();
   if (known !== undefined) return { ...known, bytes: await layout.totalBytes(known) };
   const made = makeImage({
@@ -95,11 +77,7 @@ async function startServer(
   }
 }
 
-function announce(
-  context: Context,
-  origin: OriginServer,
-  image: LayoutImage & { readonly bytes: number },
-): void {
+function announce(context: Context, origin: OriginServer, image: ServedImage): void {
   const { address } = origin;
   const colon = image.reference.lastIndexOf(':');
   const repository = image.reference.slice(0, colon);
