@@ -1,7 +1,7 @@
 /** The network of the registry that all members of a fleet are in: made at the first start, found again at later ones. */
-import { RegistryClient } from '@muster/client';
 import type { Identity } from '@muster/core/identity';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
+import { fleetRegistryClient } from '../fleet/registry-client.ts';
 
 /** Name of the network. */
 export const FLEET_NETWORK = 'fleet';
@@ -23,16 +23,7 @@ export interface NetworkOptions {
 /** The number of the fleet's network, which is made when there is none. Rejects what the client rejects. */
 export async function ensureFleetNetwork(options: NetworkOptions): Promise<number> {
   const { registry, adminToken, networkToken, isNewToken, owner, ownerName } = options;
-  await using client = new RegistryClient({
-    address: registry,
-    encoding: 'json',
-    tls: false,
-    poolSize: 1,
-    connectTimeoutMs: TIMEOUT_MS,
-    requestTimeoutMs: TIMEOUT_MS,
-    identity: owner,
-    adminToken,
-  });
+  await using client = fleetRegistryClient(registry, { timeoutMs: TIMEOUT_MS, identity: owner, adminToken });
   const { networks } = await client.listNetworks({ adminToken });
   const known = networks.find(({ name }) => name === FLEET_NETWORK);
   if (known !== undefined) {

@@ -1,7 +1,8 @@
 /** Which number the registry has given to a peer: asked in the background, since members register in their own time. */
-import { RegistryClient } from '@muster/client';
+import type { RegistryClient } from '@muster/client';
 import { peerIdOf } from '@muster/core/identity';
 import type { Timers } from '@muster/core';
+import { fleetRegistryClient } from '../fleet/registry-client.ts';
 
 const TIMEOUT_MS = 3_000;
 const POLL_MS = 500;
@@ -47,15 +48,7 @@ export class RegistryNumbers {
   async #run(): Promise<void> {
     const { timers, registry, wanted } = this.#options;
     const { signal } = this.#stopping;
-    await using client = new RegistryClient({
-      address: registry,
-      encoding: 'json',
-      tls: false,
-      poolSize: 1,
-      connectTimeoutMs: TIMEOUT_MS,
-      requestTimeoutMs: TIMEOUT_MS,
-      reconnect: { maxAttempts: 1 },
-    });
+    await using client = fleetRegistryClient(registry, { timeoutMs: TIMEOUT_MS });
     for (let polls = 0; polls < MAX_POLLS && wanted().length > 0 && !signal.aborted; polls += 1) {
       // A registry that does not answer, as in a demo, is asked again.
       await this.#ask(client).catch(() => {});

@@ -6,7 +6,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { RegistryClient } from '@muster/client';
 import { loadConfig, readSecretFile } from '@muster/core';
 import { discoverySettings } from '@muster/discovery/config';
 import type { CommandContext } from '../cli/command.ts';
@@ -18,6 +17,7 @@ import { fleetErrors } from '../fleet/fleet-errors.ts';
 import { decodeJoinLine, type JoinLine } from '../fleet/join-line.ts';
 import { isJoinAnswer, type JoinAnswer, joinRequest } from '../fleet/join-protocol.ts';
 import { MEMBER_REFRESH } from '../fleet/member-refresh.ts';
+import { fleetRegistryClient } from '../fleet/registry-client.ts';
 import { runNode } from '../serve/run-node.ts';
 import { formatAddress, isLoopbackHost } from '../settings/address.ts';
 import type { joinSettings } from '../settings/join-settings.ts';
@@ -53,14 +53,8 @@ export async function runJoin(context: Context): Promise<number> {
 /** Registers and redeems. Rejects what the client and the control address reject; then the registration is taken back. */
 async function join(folder: PeerFolder, line: JoinLine, name: string): Promise<JoinAnswer> {
   const { identity } = folder;
-  await using client = new RegistryClient({
-    address: formatAddress({ host: line.host, port: line.registryPort }),
-    encoding: 'json',
-    tls: false,
-    poolSize: 1,
-    connectTimeoutMs: TIMEOUT_MS,
-    requestTimeoutMs: TIMEOUT_MS,
-    reconnect: { maxAttempts: 1 },
+  await using client = fleetRegistryClient(formatAddress({ host: line.host, port: line.registryPort }), {
+    timeoutMs: TIMEOUT_MS,
     identity,
   });
   const registered = await client.register({ hostname: name, version: packageVersion() });

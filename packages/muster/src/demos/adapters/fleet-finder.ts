@@ -1,12 +1,12 @@
 /** Finds peers of a fleet as `muster find` does, with fresh connections for each question. */
 import { join } from 'node:path';
-import { RegistryClient } from '@muster/client';
 import { systemClock, systemTimers } from '@muster/core';
 import { readKnownMembers } from '../../find/known-members.ts';
 import { find } from '../../find/find.ts';
 import { OverlayLocator } from '../../find/overlay-locator.ts';
 import { RegistryLocator } from '../../find/registry-locator.ts';
 import type { FleetFile, FleetMember } from '../../fleet/fleet-file.ts';
+import { fleetRegistryClient } from '../../fleet/registry-client.ts';
 import type { FindAnswer, Finder } from '../ports.ts';
 
 /** A registry on this machine that has not said anything for so long is taken for gone, as the command has it. */
@@ -44,14 +44,9 @@ export class FleetFinder implements Finder {
   ): Promise<FindAnswer> {
     const { registry, folder } = this.#places;
     const startedAt = performance.now();
-    await using client = new RegistryClient({
-      address: registry.address,
-      encoding: 'json',
-      tls: false,
-      poolSize: 1,
+    await using client = fleetRegistryClient(registry.address, {
+      timeoutMs: REGISTRY_MS,
       connectTimeoutMs: CONTACT_MS,
-      requestTimeoutMs: REGISTRY_MS,
-      reconnect: { maxAttempts: 1 },
     });
     const shared = { clock: systemClock, timers: systemTimers };
     const status = whom.node?.status;

@@ -1,7 +1,7 @@
 /** Who is in the network of a fleet, as its registry says, with keys. */
 import { readFile } from 'node:fs/promises';
-import { RegistryClient } from '@muster/client';
 import type { FleetFile } from '../../fleet/fleet-file.ts';
+import { fleetRegistryClient } from '../../fleet/registry-client.ts';
 import type { RegisteredNode, RegistryRoll } from '../ports.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -17,14 +17,8 @@ export class ClientRoll implements RegistryRoll {
   /** Rejects with the coded error of the client. */
   async list(): Promise<readonly RegisteredNode[]> {
     const { address, adminTokenFile, network } = this.#registry;
-    await using client = new RegistryClient({
-      address,
-      encoding: 'json',
-      tls: false,
-      poolSize: 1,
-      connectTimeoutMs: TIMEOUT_MS,
-      requestTimeoutMs: TIMEOUT_MS,
-      reconnect: { maxAttempts: 1 },
+    await using client = fleetRegistryClient(address, {
+      timeoutMs: TIMEOUT_MS,
       adminToken: (await readFile(adminTokenFile, 'utf8')).trim(),
     });
     const { nodes } = await client.listNodes(network, { pageSize: PAGE_SIZE });
