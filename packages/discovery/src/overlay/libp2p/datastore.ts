@@ -31,6 +31,8 @@ export interface StoreLimits {
   readonly strangers: number;
   /** Provider entries of one peer. @default 16 */
   readonly provided?: number;
+  /** Providers of one content that an answer names: those that were put last. @default all */
+  readonly answered?: number;
 }
 
 type Kind = 'records' | 'providers' | 'strangers';
@@ -94,8 +96,11 @@ export class GuardedDatastore extends BaseDatastore {
   readonly #isKept: (peer: string) => boolean;
   /** How many provider entries a peer (by its key) has. */
   readonly #providers = new Map<string, number>();
-  /** The names of the provider entries of one content, so that a question for it needs no walk over all entries. */
-  readonly #byContent = new Map<string, Set<string>>();
+  /**
+   * The provider entries of one content, the newest last, each with the key of its peer, so that a question for it needs no walk over all
+   * entries.
+   */
+  readonly #byContent = new Map<string, Map<string, string>>();
   /** Keys in the order of their last put, by kind. */
   readonly #order = {
     records: new Set<string>(),
@@ -151,11 +156,24 @@ export class GuardedDatastore extends BaseDatastore {
    */
   override async *_all(query: { readonly prefix?: string | undefined }): AsyncGenerator<Entry> {
     const prefix = query.prefix ?? '';
-    const ofContent = prefix.startsWith(PROVIDER_PREFIX) ? (this.#byContent.get(prefix) ?? []) : undefined;
-    for (const name of ofContent ?? this.#entries.keys()) {
-      const value = this.#entries.get(name);
-      if (value === undefined || !name.startsWith(prefix)) continue;
+    const ofContent = this.#byContent.get(prefix);
+    if (ofContent !== undefined) yield* this.#providersOf(ofContent);
+    if (ofContent !== undefined || prefix.startsWith(PROVIDER_PREFIX)) return;
+    for (const [name, value] of this.#entries) {
+      if (!name.startsWith(prefix)) continue;
       if (name.startsWith(PROVIDER_PREFIX) && !this.#entries.has(peerOfProvider(name))) continue;
+      yield { key: new Key(name, false), value };
+    }
+  }
+
+  *#providersOf(content: ReadonlyMap<string, string>): Generator<Entry> {
+    const limit = this.#limits.answered ?? Number.POSITIVE_INFINITY;
+    let answered = 0;
+    for (const [name, peer] of [...content].toReversed()) {
+      const value = this.#entries.get(name);
+      if (value === undefined || !this.#entries.has(peer)) continue;
+      if (answered >= limit) return;
+      answered += 1;
       yield { key: new Key(name, false), value };
     }
   }
@@ -193,7 +211,9 @@ export class GuardedDatastore extends BaseDatastore {
 
   #remember(kind: Kind, name: string): void {
     const order = this.#order[kind];
-    if (!order.delete(name) && kind === 'providers') this.#countProvider(name, 1);
+    const isNew = !order.delete(name);
+    if (kind === 'providers' && isNew) this.#countProvider(name, 1);
+    else if (kind === 'providers') this.#renew(name);
     order.add(name);
     for (let turn = 0; turn < EVICTION_TURNS && order.size > this.#limits[kind]; turn += 1) {
       const [oldest] = order;
@@ -223,13 +243,25 @@ export class GuardedDatastore extends BaseDatastore {
     const count = (this.#providers.get(peer) ?? 0) + change;
     if (count > 0) this.#providers.set(peer, count);
     else this.#providers.delete(peer);
-    const content = name.slice(0, name.lastIndexOf('/'));
-    const names = this.#byContent.get(content) ?? new Set();
-    if (change > 0) names.add(name);
+    const content = contentOf(name);
+    const names = this.#byContent.get(content) ?? new Map<string, string>();
+    if (change > 0) names.set(name, peer);
     else names.delete(name);
     if (names.size > 0) this.#byContent.set(content, names);
     else this.#byContent.delete(content);
   }
+
+  #renew(name: string): void {
+    const names = this.#byContent.get(contentOf(name));
+    const peer = names?.get(name);
+    if (names === undefined || peer === undefined) return;
+    names.delete(name);
+    names.set(name, peer);
+  }
+}
+
+function contentOf(provider: string): string {
+  return provider.slice(0, provider.lastIndexOf('/'));
 }
 
 /** The key of the peer that a provider's entry names: the last part of its key is the peer id. */

@@ -20,6 +20,7 @@ import type { GuardedDatastore, NamespaceRules } from './datastore.ts';
 import { raceAbort, startDeadline } from './deadline.ts';
 import type { BaseServices } from './host.ts';
 import { parsePeer } from './parts.ts';
+import { announce, findProviders, type TableParts, type WalkHost } from './provider-walk.ts';
 
 /** Multihash code of SHA2-256: providers of other hashes are never found. */
 const SHA2_256 = 0x12;
@@ -49,17 +50,20 @@ export interface DhtHost {
     readonly protocol: string;
     readonly maxInboundStreams: number;
     readonly maxOutboundStreams: number;
+    /** @default 30 s */
+    readonly selfLookupIntervalMs?: number;
   };
 }
 
-type Service = KadDHT & {
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  onPeerConnect(peer: PeerInfo): Promise<void>;
-  readonly routingTable: { readonly size: number; remove(peer: Libp2pPeerId): Promise<void> };
-  cancelReprovide(key: CID): Promise<void>;
-  addEventListener(type: 'peer', listener: (event: CustomEvent<PeerInfo>) => void): void;
-};
+type Service = KadDHT &
+  TableParts & {
+    start(): Promise<void>;
+    stop(): Promise<void>;
+    onPeerConnect(peer: PeerInfo): Promise<void>;
+    readonly routingTable: { readonly size: number };
+    cancelReprovide(key: CID): Promise<void>;
+    addEventListener(type: 'peer', listener: (event: CustomEvent<PeerInfo>) => void): void;
+  };
 
 export class Libp2pDht implements Dht {
   readonly #host: DhtHost;
@@ -113,7 +117,8 @@ export class Libp2pDht implements Dht {
     for (const delay of FIRST_SELF_LOOKUPS_MS) {
       this.#timers.push(this.#host.timers.after(delay, () => void this.#lookUpSelf()));
     }
-    this.#timers.push(this.#host.timers.every(SELF_LOOKUP_INTERVAL_MS, () => void this.#lookUpSelf()));
+    const everyMs = this.#host.network?.selfLookupIntervalMs ?? SELF_LOOKUP_INTERVAL_MS;
+    this.#timers.push(this.#host.timers.every(everyMs, () => void this.#lookUpSelf()));
   }
 
   /** Ends everything that is under way. */
@@ -211,44 +216,49 @@ export class Libp2pDht implements Dht {
     cid: string,
     options: Deadline & { readonly count: number },
   ): Promise<readonly AddrInfo[]> {
-    const self = this.#host.libp2p.peerId.toString();
-    const { providers } = await this.lookUpProviders(cid, options, (peer) => peer !== self);
-    return providers;
-  }
-
-  /**
-   * Up to `count` providers, and why the search ended early, if it did. With `graceMs` it ends so long after the first
-   * other than ourselves was found: more are waited for no longer. Rejects only when the table isn't started.
-   */
-  async lookUpProviders(
-    cid: string,
-    options: Deadline & { readonly count: number; readonly graceMs?: number },
-    isWanted: (peer: PeerId) => boolean = () => true,
-  ): Promise<{ readonly providers: readonly AddrInfo[]; readonly error: unknown }> {
     const service = this.#started();
     const key = parseCid(cid);
     const found = new Map<PeerId, AddrInfo>();
     const self = this.#host.libp2p.peerId.toString();
-    const enough = new AbortController();
-    let grace: TimerHandle | undefined;
-    const error = await this.#bounded(options, 'search for providers', async (deadline) => {
-      const signal = AbortSignal.any([deadline, enough.signal]);
+    await this.#bounded(options, 'search for providers', async (signal) => {
       for await (const event of this.#watched(service.findProviders(key, { signal }))) {
         if (event.name !== 'PROVIDER') continue;
         for (const peer of event.providers) {
           const info = addrInfoOf(peer);
           const known = found.get(info.ID);
-          if (isWanted(info.ID) && (known === undefined || known.Addrs.length === 0))
-            found.set(info.ID, info);
+          if (info.ID !== self && (known === undefined || known.Addrs.length === 0)) found.set(info.ID, info);
         }
         if (found.size >= options.count) return;
-        const hasOthers = found.size > (found.has(self) ? 1 : 0);
-        if (hasOthers && options.graceMs !== undefined)
-          grace ??= this.#host.timers.after(options.graceMs, () => enough.abort());
       }
-    }).catch((reason: unknown) => (enough.signal.aborted ? undefined : reason));
-    grace?.cancel();
-    return { providers: [...found.values()].slice(0, options.count), error };
+    }).catch(() => undefined);
+    return [...found.values()].slice(0, options.count);
+  }
+
+  /** As {@link provide}, with few requests. */
+  async announceNearby(cid: string, deadline: Deadline): Promise<void> {
+    const service = this.#started();
+    const key = parseCid(cid);
+    await this.#bounded(deadline, 'provide', async (signal) => {
+      const told = await announce(this.#walkHost, service, key, signal);
+      if (told === 0 && !this.#standsAlone) throw failed('nobody was told');
+    });
+  }
+
+  /**
+   * Up to `count` providers, ourselves included, with few requests; ends `graceMs` after the first other was found. Rejects DHT_FAILED
+   * when the time is over before anybody was found.
+   */
+  async findNearby(
+    cid: string,
+    options: Deadline & { readonly count: number; readonly graceMs: number },
+  ): Promise<readonly AddrInfo[]> {
+    const service = this.#started();
+    const key = parseCid(cid);
+    const { count, graceMs } = options;
+    return await this.#bounded(options, 'search for providers', async (signal) => {
+      const found = await findProviders(this.#walkHost, service, key, { count, graceMs, signal });
+      return found.map(addrInfoOf);
+    });
   }
 
   /** Forgets that this peer provides the CID; others forget it when its record ends. */
@@ -273,6 +283,17 @@ export class Libp2pDht implements Dht {
       }
     }).catch(() => undefined);
     return result;
+  }
+
+  get #walkHost(): WalkHost {
+    const { libp2p, components, timers } = this.#host;
+    return {
+      self: libp2p.peerId,
+      timers,
+      addresses: () => components.addressManager.getAddresses(),
+      isConnected: (peer) => libp2p.getConnections(peer).length > 0,
+      infoOf: async (peer) => libp2p.peerStore.getInfo(peer).catch(() => undefined),
+    };
   }
 
   /** An indexer without other members yet is the whole table. */

@@ -45,6 +45,8 @@ const TRIM_MS = 10_000;
  * by all of them when the slowest peer has answered.
  */
 const PROVIDER_GRACE_MS = 50;
+/** Members are dialled and looked up whenever the table is too small; this is for what comes and goes unnoticed. */
+const SELF_LOOKUP_INTERVAL_MS = 300_000;
 const SHA2_256 = 0x12;
 const RAW_CODEC = 0x55;
 
@@ -54,6 +56,7 @@ const PROVIDER_LIMITS: StoreLimits = {
   providers: 262_144,
   strangers: 4_096,
   provided: 65_536,
+  answered: 20,
 };
 
 export interface PeerNetworkOptions {
@@ -144,6 +147,7 @@ class Libp2pPeerNetwork implements PeerNetwork {
         protocol: options.dhtProtocol,
         maxInboundStreams: MAX_PROTOCOL_STREAMS,
         maxOutboundStreams: MAX_PROTOCOL_STREAMS,
+        selfLookupIntervalMs: SELF_LOOKUP_INTERVAL_MS,
       },
     });
     parts.kept.has = keptPeers(libp2p, self, new Set());
@@ -292,7 +296,7 @@ class Libp2pRouting implements ContentRouting {
   }
 
   async provide(sha256: Uint8Array, limit: WaitLimit): Promise<void> {
-    await this.#table.provide(cidOf(sha256), limit);
+    await this.#table.announceNearby(cidOf(sha256), limit);
   }
 
   async withdraw(sha256: Uint8Array): Promise<void> {
@@ -303,11 +307,7 @@ class Libp2pRouting implements ContentRouting {
     sha256: Uint8Array,
     options: WaitLimit & { readonly count: number },
   ): Promise<readonly PeerTarget[]> {
-    const { providers, error } = await this.#table.lookUpProviders(cidOf(sha256), {
-      ...options,
-      graceMs: PROVIDER_GRACE_MS,
-    });
-    if (providers.length === 0 && error !== undefined) throw error;
+    const providers = await this.#table.findNearby(cidOf(sha256), { ...options, graceMs: PROVIDER_GRACE_MS });
     return providers.map(({ ID, Addrs }) => ({ id: ID, addresses: Addrs }));
   }
 
