@@ -43,7 +43,13 @@ export function onThemeChange(listener: () => void): () => void {
   };
 }
 
-/** The value of a colour of the style sheet, for canvases. */
+/** A colour of the style sheet as it is now, for canvases, which know nothing of `light-dark()`. */
 export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const probe = document.head.appendChild(document.createElement('span'));
+  try {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  } finally {
+    probe.remove();
+  }
 }

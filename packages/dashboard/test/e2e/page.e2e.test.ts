@@ -234,10 +234,21 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     await using open = await lab.open(fleet(), { colorScheme: 'light' });
     const ground = (): Promise<string> =>
       open.page.evaluate('getComputedStyle(document.documentElement).backgroundColor');
+    /** How many pixels of the map are of the colour of its islands, which only the style sheet names. */
+    const islands = async (red: number): Promise<number> =>
+      await open.page.evaluate(`{
+        const canvas = document.querySelector('.map-canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        let count = 0;
+        for (let at = 0; at < data.length; at += 4) if (data[at] === ${red} && data[at + 3] === 255) count++;
+        count;
+      }`);
     await shows(open, '12 of 12 peers');
     const light = await ground();
+    await expect.poll(async () => await islands(0xf1), WAIT).toBeGreaterThan(5_000);
     await open.page.getByLabel('Colours').selectOption('dark');
     expect(await ground()).not.toBe(light);
+    await expect.poll(async () => await islands(0x1b), WAIT).toBeGreaterThan(5_000);
     const dark = await ground();
     await open.page.reload();
     await shows(open, '12 of 12 peers');
