@@ -45,6 +45,10 @@ export const cliErrors = defineErrors({
     hint: 'Start one with `muster mirror run`, or give the address that its banner shows: --mirror 127.0.0.1:<port>.',
   },
   MIRROR_REFUSED: { summary: 'The mirror answered, and not with what was asked for.' },
+  ORIGIN_UNREACHABLE: {
+    summary: 'The registry that knows what a tag stands for does not answer.',
+    hint: 'Say where it is with --origin, or name the digest, for which it need not be asked: …@sha256:…',
+  },
   MIRROR_UNUSED: { summary: 'The container runtime does not ask the mirror as it should.' },
   PAGE_UNREACHABLE: {
     summary: 'No page of a fleet answers at the address.',
@@ -175,6 +179,7 @@ export const EXIT_BY_CODE: Readonly<Partial<Record<string, ExitCodeName>>> = {
   MIRROR_UNREACHABLE: 'unreachable',
   MIRROR_REFUSED: 'refused',
   MIRROR_UNUSED: 'refused',
+  ORIGIN_UNREACHABLE: 'unreachable',
 
   PSK_INVALID: 'usage',
   STORE_INVALID: 'storeDamaged',

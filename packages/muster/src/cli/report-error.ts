@@ -77,7 +77,9 @@ function withCause(error: MusterError): string {
     const code = errorCode(cause);
     const system = code === undefined ? undefined : SYSTEM_ERRORS[code];
     if (system === undefined || code === undefined) continue;
-    return error.message.includes(code) ? error.message : `${error.message} (${code}: ${system})`;
+    // That there is something already, and what, is what the message is about.
+    const isSaid = code === 'EEXIST' || [code, system].some((text) => error.message.includes(text));
+    return isSaid ? error.message : `${error.message} (${code}: ${system})`;
   }
   return error.message;
 }

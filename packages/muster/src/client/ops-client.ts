@@ -122,5 +122,8 @@ async function ask(place: OpsPlace, path: string): Promise<string> {
   throw cliErrors.create(
     'MIRROR_REFUSED',
     `${address}${path} answers ${response.status}: ${text.slice(0, 200)}`,
+    response.status === 404
+      ? { hint: 'Is it the monitoring address? The banner of the mirror shows it: --ops 127.0.0.1:<port>.' }
+      : {},
   );
 }

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { defineSettings, errorCode, systemRandom } from '@muster/core';
 import { discoverySettings } from '@muster/discovery/config';
 import { createPskFile, Psk, readPskFile } from '@muster/discovery/keys';
@@ -52,9 +53,21 @@ async function createNew(path: string, key: Psk): Promise<void> {
   try {
     await createPskFile(path, key);
   } catch (error) {
-    if (!(error instanceof Error) || errorCode(error.cause) !== 'EEXIST') throw error;
-    throw cliErrors.create('TARGET_EXISTS', `there is a file already: ${path}`, {
-      hint: '--show prints the fingerprint of the key in it. A key is never overwritten.',
+    const cause = error instanceof Error ? error.cause : undefined;
+    const reason = errorCode(cause);
+    // What is there already may also be a file where its folder should be.
+    const isFolder = cause instanceof Error && 'syscall' in cause && cause.syscall === 'mkdir';
+    if (reason === 'EEXIST' && !isFolder) {
+      throw cliErrors.create('TARGET_EXISTS', `there is a file already: ${path}`, {
+        hint: '--show prints the fingerprint of the key in it. A key is never overwritten.',
+        cause: error,
+      });
+    }
+    if (reason === undefined) throw error;
+    const what = reason === 'EEXIST' ? `: ${dirname(path)} is a file` : '';
+    throw cliErrors.create('FILE_UNUSABLE', `the key cannot be written to ${path}${what}`, {
+      hint: 'Choose another place with --out, or give yourself access to its folder.',
+      details: { path },
       cause: error,
     });
   }

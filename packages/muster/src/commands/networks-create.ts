@@ -22,8 +22,8 @@ export const create = defineCommand({
     const [name = ''] = context.arguments;
     const token = values.networkToken?.reveal();
     if (values.joinRule === 'token' && token === undefined) {
-      throw cliErrors.create('USAGE', 'a network with the join rule token needs one', {
-        hint: 'Give --network-token-file, or another --join-rule.',
+      throw cliErrors.create('USAGE', `nodes are to join ${name} with a token, and none is given`, {
+        hint: 'Give a file that holds one with --network-token-file, or another --join-rule than token.',
       });
     }
     if (values.joinRule !== 'token' && token !== undefined)

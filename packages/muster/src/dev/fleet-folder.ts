@@ -8,6 +8,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, readdir, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, errorCode } from '@muster/core';
+import { cliErrors } from '../cli/cli-errors.ts';
 import { showBytes } from '../cli/progress.ts';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
 import { writeWhole } from '../fleet/fleet-files.ts';
@@ -45,7 +46,7 @@ export interface OpenOptions {
 
 /**
  * Makes the folder unless it is there, checks it, and locks it. Rejects FLEET_FOLDER_FOREIGN, FLEET_FOLDER_VERSION,
- * FLEET_FOLDER_DAMAGED, FLEET_RUNNING, FLEET_DISK_FULL, FLEET_CLOCK; errors of the system.
+ * FLEET_FOLDER_DAMAGED, FLEET_RUNNING, FLEET_DISK_FULL, FLEET_CLOCK, DATA_UNUSABLE; errors of the system.
  */
 export async function openFleetFolder(options: OpenOptions): Promise<FolderLock> {
   const { folder, musterVersion, clock, acceptClock, freeBytes = freeBytesOf } = options;
@@ -87,7 +88,10 @@ async function makeFolder(folder: string): Promise<void> {
         cause,
       });
     }
-    throw cause;
+    throw cliErrors.create('DATA_UNUSABLE', `the data folder ${folder} cannot be written to (${code})`, {
+      details: { folder },
+      cause,
+    });
   }
 }
 

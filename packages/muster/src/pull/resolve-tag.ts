@@ -12,6 +12,7 @@ import {
   parseEndpoint,
 } from '@muster/coordination';
 import { silentLogger, systemClock, systemTimers } from '@muster/core';
+import { cliErrors } from '../cli/cli-errors.ts';
 import { packageVersion } from '../cli/version.ts';
 import type { Reference } from './reference.ts';
 
@@ -34,7 +35,7 @@ export function endpointOf(registry: string): string {
   return ENDPOINTS[registry] ?? `${isLocal ? 'http' : 'https'}://${registry}`;
 }
 
-/** Asks the registry what the tag stands for. Rejects ORIGIN_FAILED, ORIGIN_UNKNOWN, CREDENTIALS_INVALID, or as the signal says. */
+/** Asks the registry what the tag stands for. Rejects ORIGIN_FAILED, ORIGIN_UNREACHABLE, ORIGIN_UNKNOWN, CREDENTIALS_INVALID, or as the signal says. */
 export async function resolveTag(
   reference: Reference & { readonly tag: string },
   place: OriginPlace,
@@ -66,7 +67,11 @@ export async function resolveTag(
     signal.throwIfAborted();
     if (error instanceof Error && 'code' in error) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw failed(reference, endpoint, reason, error);
+    throw cliErrors.create(
+      'ORIGIN_UNREACHABLE',
+      `${nameOf(reference)} cannot be resolved at ${endpoint.origin}: ${reason}`,
+      { cause: error },
+    );
   } finally {
     transport.close();
   }
@@ -85,7 +90,7 @@ async function ask(
     const reply = await client.request({ method, url, accept: MANIFEST_ACCEPT, scope, offset: 0, signal });
     if (reply.status !== 200) {
       reply.discard();
-      throw failed(reference, endpoint, `it answers ${reply.status}`);
+      throw failed(reference, endpoint, `it answers ${reply.status}`, HINTS[reply.status]);
     }
     const told = reply.header('docker-content-digest') ?? '';
     if (isDigest(told)) {
@@ -109,20 +114,26 @@ async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
+const WRONG_NAME = 'Is there such a repository, with such a tag? --origin says where the registry is.';
+const WHO_ASKS =
+  'Give --credentials, a file with one line user:password, or check the name: many registries answer so when there is nothing.';
+/** What a person can do about an answer. */
+const HINTS: Readonly<Partial<Record<number, string>>> = { 401: WHO_ASKS, 403: WHO_ASKS, 404: WRONG_NAME };
+
 function failed(
-  { registry, repository, tag }: Reference,
+  reference: Reference,
   endpoint: URL,
   reason: string,
-  cause?: unknown,
+  hint = 'Is it a registry? --origin says where it is. A digest need not be resolved: …@sha256:…',
 ): Error {
-  const what = `${registry}/${repository}:${tag ?? ''}`;
+  const { registry, repository, tag } = reference;
   return coordinationErrors.create(
     'ORIGIN_FAILED',
-    `${what} cannot be resolved at ${endpoint.origin}: ${reason}`,
-    {
-      hint: 'Say where the registry is with --origin, give --credentials, or name the digest: …@sha256:…',
-      details: { registry, repository, tag },
-      cause,
-    },
+    `${nameOf(reference)} cannot be resolved at ${endpoint.origin}: ${reason}`,
+    { hint, details: { registry, repository, tag } },
   );
+}
+
+function nameOf({ registry, repository, tag }: Reference): string {
+  return `${registry}/${repository}:${tag ?? ''}`;
 }

@@ -10,26 +10,37 @@ const STORE_FOLDERS = ['log', 'snapshots'];
 
 /** Refuses a path that is, or would be, a file of the original. Throws DATA_OF_ORIGINAL. */
 export async function refuseOriginalStore(path: string): Promise<void> {
-  let isFile: boolean;
+  let what: string | undefined;
   try {
-    isFile = (await stat(path)).isFile();
+    if ((await stat(path)).isFile()) what = 'is a file';
   } catch (error) {
     // Whatever else is wrong with the path shows when it is used.
-    isFile = errorCode(error) === 'ENOENT' && path.endsWith('.json');
+    if (errorCode(error) === 'ENOENT' && path.endsWith('.json')) what = 'has the name of a file';
   }
-  if (!isFile) return;
-  throw cliErrors.create('DATA_OF_ORIGINAL', `${path} is a store of the original, or would be one: a file`, {
-    hint: `Import it once: muster registry import --from ${path} --data <new folder>; then serve that folder.`,
-    details: { path },
-  });
+  if (what === undefined) return;
+  throw cliErrors.create(
+    'DATA_OF_ORIGINAL',
+    `${path} ${what}, as stores of the original are; ours is a folder`,
+    {
+      hint:
+        'Name a folder with --data. To bring a store of the original over, import it once: ' +
+        `muster registry import --from ${path} --data <new folder>`,
+      details: { path },
+    },
+  );
 }
 
 /**
  * Makes the data folder unless it is there, for its owner only, and sees that it can be written to. Throws
- * DATA_OF_ORIGINAL, DATA_UNUSABLE; errors of the system.
+ * DATA_OF_ORIGINAL, DATA_UNUSABLE.
  */
 export async function prepareDataDirectory(path: string): Promise<void> {
   await refuseOriginalStore(path);
+  await makeDataDirectory(path);
+}
+
+/** The same of a folder that is no store. Throws DATA_UNUSABLE. */
+export async function makeDataDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);

@@ -48,11 +48,16 @@ function systemErrorIn(error: unknown): string | undefined {
   return undefined;
 }
 
+const HINTS: Readonly<Partial<Record<string, (settings: ProcessSettings, launcher: string) => string>>> = {
+  PSK_INVALID: ({ pskPath }, launcher) =>
+    `Make one with \`${launcher} keys psk --out ${pskPath}\`, or copy that of the other members there.`,
+  KEY_FILE_INVALID: () =>
+    'With --generate-keys (OC_GENERATE_KEYS=1) one is made where there is none; --private-key-path names another.',
+};
+
 function withHint(error: unknown, settings: ProcessSettings, launcher: string): unknown {
-  if (!(error instanceof MusterError) || error.code !== 'PSK_INVALID') return error;
-  return new MusterError(error.code, error.message, {
-    hint: `Make one with \`${launcher} keys psk --out ${settings.pskPath}\`, or copy that of the other members there.`,
-    details: { ...error.details },
-    cause: error,
-  });
+  if (!(error instanceof MusterError)) return error;
+  const hint = HINTS[error.code]?.(settings, launcher);
+  if (hint === undefined) return error;
+  return new MusterError(error.code, error.message, { hint, details: { ...error.details }, cause: error });
 }

@@ -42,6 +42,18 @@ describe('reports of errors', () => {
       EXIT_CODES.notPermitted,
     ],
     [
+      new MusterError('KEY_FILE_EXISTS', 'there is a file already: f', { cause: system('EEXIST') }),
+      'KEY_FILE_EXISTS',
+      'there is a file already: f',
+      EXIT_CODES.usage,
+    ],
+    [
+      new MusterError('KEY_FILE_NOT_FOUND', 'no such file or directory: f', { cause: system('ENOENT') }),
+      'KEY_FILE_NOT_FOUND',
+      'no such file or directory: f',
+      EXIT_CODES.notFound,
+    ],
+    [
       new MusterError('FILE_UNUSABLE', 'f (ENOENT)', { cause: system('ENOENT') }),
       'FILE_UNUSABLE',
       'f (ENOENT)',

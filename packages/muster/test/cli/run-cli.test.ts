@@ -43,9 +43,15 @@ describe('the command line', () => {
       "unknown option '--registri-addr'",
       'Did you mean --registry-addr?',
     ],
-    [['nodes', 'get'], "missing required argument 'node'", '`muster help`'],
-    [['nodes', 'list', 'x'], 'too many arguments', '`muster help`'],
-    [['registry', 'backup'], "required option '--to <folder>' not specified", '`muster help`'],
+    [['nodes', 'get'], "missing required argument 'node'", '`muster help nodes get` tells'],
+    [['nodes', 'list', 'x'], 'too many arguments', '`muster help nodes list` tells'],
+    [['pull', '--flat', 'x'], "unknown option '--flat'", '`muster help pull` tells'],
+    [['--flat'], "unknown option '--flat'", '`muster help` lists'],
+    [
+      ['registry', 'backup'],
+      "required option '--to <folder>' not specified",
+      '`muster help registry backup`',
+    ],
     [
       ['nodes', 'list', '--network', '70000'],
       '--network "70000": not a network id, 0 to 65535',

@@ -31,6 +31,17 @@ describe('muster keys psk', () => {
     expect(await readFile(path, 'utf8')).toBe(before);
   });
 
+  it('says where it cannot be written', async () => {
+    const path = folder.path('file');
+    await writeFile(path, '');
+    const outcome = await run(['keys', 'psk', '--out', `${path}/psk.key`, '--json']);
+    expect(errorOf(outcome)).toMatchObject({
+      code: 'FILE_UNUSABLE',
+      message: expect.stringMatching(/cannot be written .*file is a file/) as unknown,
+      hint: expect.stringContaining('--out') as unknown,
+    });
+  });
+
   it('says that others may read it, or that it is none', async () => {
     const path = folder.path('psk.key');
     await run(['keys', 'psk', '--out', path]);

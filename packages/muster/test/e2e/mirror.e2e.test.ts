@@ -141,8 +141,8 @@ describe('three mirrors with their members in a file', { timeout: PATIENCE_MS * 
       const unknown = await pull(1, `${REGISTRY}/${REPOSITORY}@sha256:${'0'.repeat(64)}`, '--timeout', '20s');
       expect(unknown.exitCode).not.toBe(0);
       const byTag = await pull(1, reference, '--origin', origin.url);
-      expect(byTag.exitCode).toBe(10);
-      expect(byTag.stderr).toContain('ORIGIN_FAILED');
+      expect(byTag.exitCode).toBe(9);
+      expect(byTag.stderr).toContain('ORIGIN_UNREACHABLE');
     } finally {
       origin.setDown(false);
     }

@@ -94,7 +94,12 @@ test('tags are resolved at the registry, which may say no', async () => {
   expect(await resolveTag(reference, place, never)).toBe(image.root.digest);
   await expect(resolveTag({ ...reference, tag: '2' }, place, never)).rejects.toMatchObject({
     code: 'ORIGIN_FAILED',
+    message: expect.stringContaining('a.example/team/app:2 cannot be resolved') as unknown,
+    hint: expect.stringContaining('such a tag') as unknown,
   });
   await server.close();
-  await expect(resolveTag(reference, place, never)).rejects.toMatchObject({ code: 'ORIGIN_FAILED' });
+  await expect(resolveTag(reference, place, never)).rejects.toMatchObject({
+    code: 'ORIGIN_UNREACHABLE',
+    message: expect.stringContaining('ECONNREFUSED') as unknown,
+  });
 });

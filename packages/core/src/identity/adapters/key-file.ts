@@ -126,7 +126,10 @@ function keyFileError(path: string, error: unknown): Error {
       return identityErrors.create('KEY_FILE_NOT_FOUND', `no such file or directory: ${path}`, options);
     case 'EEXIST':
       return identityErrors.create('KEY_FILE_EXISTS', `there is a file already: ${path}`, options);
-    default:
+    case undefined:
       return identityErrors.create('KEY_FILE_IO', `key file ${path}: ${String(error)}`, options);
+    default:
+      // Which error of the system it was is told by its cause.
+      return identityErrors.create('KEY_FILE_IO', `key file ${path} cannot be used`, options);
   }
 }

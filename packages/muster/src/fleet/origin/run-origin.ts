@@ -1,5 +1,4 @@
 /** An origin as a program: a real image made on the spot, served until it is asked to stop. */
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { errorCode, systemClock, systemTimers } from '@muster/core';
 import type { CommandContext } from '../../cli/command.ts';
@@ -7,6 +6,7 @@ import { cliErrors } from '../../cli/cli-errors.ts';
 import { showBytes } from '../../cli/progress.ts';
 import { facts } from '../../cli/table.ts';
 import { packageVersion } from '../../cli/version.ts';
+import { makeDataDirectory } from '../../serve/data-directory.ts';
 import { runService, serviceLogger } from '../../serve/run-service.ts';
 import { type ListenAddress, parseAddress } from '../../settings/address.ts';
 import type { originSettings } from '../../settings/origin-settings.ts';
@@ -34,7 +34,7 @@ export async function runOrigin(context: Context): Promise<number> {
     logger: serviceLogger(io, 'warn', 'text'),
     stopTimeoutMs: STOP_TIMEOUT_MS,
     start: async () => {
-      await mkdir(values.data, { recursive: true, mode: 0o700 });
+      await makeDataDirectory(values.data);
       const image = await firstImage(layout, values);
       const token = await readOrCreateSecret(values.tokenFile ?? join(values.data, 'token'));
       const options = { layout, ...listen, token, bytesPerSecond: values.rateBytes };
