@@ -17,6 +17,7 @@ export const pull = defineCommand({
   ],
   settings: pullSettings,
   examples: [
+    'pull fleet.localhost/demo/app:v1',
     'pull docker.io/library/alpine:3 --output /tmp/alpine',
     'pull ghcr.io/owner/tool@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef --mirror 127.0.0.1:5000',
   ],

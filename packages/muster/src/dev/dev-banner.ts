@@ -54,7 +54,7 @@ export function devBanner(announcement: DevAnnouncement): string {
       ['page', pageProblem === undefined ? fleet.page : `${fleet.page}, but ${pageProblem}`],
       ['registry', `${registry.address}, HTTP http://${registry.http}`],
       ['network', `${registry.network} (fleet), joined with a token`],
-      ['origin', `${origin.url}, ${origin.repository}:${origin.tag}, ${showBytes(origin.bytes)}`],
+      ['origin', `${origin.url}, ${imageOf(fleet)}, ${showBytes(origin.bytes)}`],
       ['data folder', fleet.folder],
       ['durability', 'batch: the registry answers a change after it is on the disk, one sync for many'],
       ['admin token', `in the file ${registry.adminTokenFile}`],
@@ -82,15 +82,29 @@ export function devBanner(announcement: DevAnnouncement): string {
   ].join('\n\n')}\n`;
 }
 
+/** The image of the fleet as mirrors are asked for it. */
+function imageOf({ origin }: Pick<FleetFile, 'origin'>): string {
+  return `${origin.registry}/${origin.repository}:${origin.tag}`;
+}
+
 /** Commands that work as they are in a second terminal, in the same folder, and what each shows. */
 export function commandsToTry({
+  fleet,
   launcher,
   folderFlag,
-}: Pick<DevAnnouncement, 'launcher' | 'folderFlag'>): readonly (readonly [string, string])[] {
+}: Pick<DevAnnouncement, 'fleet' | 'launcher' | 'folderFlag'>): readonly (readonly [string, string])[] {
   const command = (words: string): string =>
     `${launcher} ${words}${folderFlag === '' ? '' : ` ${folderFlag}`}`;
+  const { members } = fleet;
+  const peer = (members.findLast(({ role }) => role === 'node') ?? members[0])?.name ?? 'delta';
+  const hasMirrors = members.some(({ role }) => role === 'mirror');
+  const pull = [
+    command(`pull ${imageOf(fleet)}`),
+    'an image through a mirror, and where it had each object from',
+  ] as const;
   return [
-    [command('find delta'), 'who and where is delta, and who says so'],
+    [command(`find ${peer}`), `who and where is ${peer}, and who says so`],
+    ...(hasMirrors ? [pull] : []),
     [command('demo kill-registry'), 'find it again with the registry dead'],
     [command('demo liar'), 'an indexer that lies is found out'],
     [command('demo pull --peers 20'), 'many peers, one request to the origin'],

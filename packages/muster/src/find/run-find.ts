@@ -6,12 +6,7 @@ import { cliErrors } from '../cli/cli-errors.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { optionalCaller, registryAddress, tlsOf } from '../client/connect.ts';
 import type { FleetFile } from '../fleet/fleet-file.ts';
-import {
-  DEFAULT_FLEET_FOLDER,
-  isProcess,
-  readFleetFile,
-  readFleetFileIfThere,
-} from '../fleet/fleet-files.ts';
+import { readFleetFile, usualFleet } from '../fleet/fleet-files.ts';
 import { localAddress, parseAddress } from '../settings/address.ts';
 import type { findSettings } from '../settings/find-settings.ts';
 import { find, type Found } from './find.ts';
@@ -100,9 +95,7 @@ async function fleetOf(context: Context): Promise<FleetFile | undefined> {
   const { fleet } = context.values;
   if (fleet !== undefined) return await readFleetFile(fleet);
   const isNamed = !isDefault(context, 'registry') || context.values.status.length > 0;
-  const there = isNamed ? undefined : await readFleetFileIfThere(DEFAULT_FLEET_FOLDER);
-  // One that ended without cleaning up says nothing of what runs now.
-  return there !== undefined && isProcess(there.pid) ? there : undefined;
+  return isNamed ? undefined : await usualFleet();
 }
 
 function isDefault({ config }: Context, key: string): boolean {

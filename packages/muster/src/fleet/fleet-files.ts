@@ -28,6 +28,13 @@ export async function readFleetFile(folder: string): Promise<FleetFile> {
   );
 }
 
+/** The fleet that runs in the folder that is used when none is named. Rejects FLEET_FOLDER_DAMAGED; errors of the system. */
+export async function usualFleet(): Promise<FleetFile | undefined> {
+  const fleet = await readFleetFileIfThere(DEFAULT_FLEET_FOLDER);
+  // One that ended without cleaning up says nothing of what runs now.
+  return fleet !== undefined && isProcess(fleet.pid) ? fleet : undefined;
+}
+
 /** What the file says, whether the fleet still runs or not; undefined without a file. Rejects FLEET_FOLDER_DAMAGED. */
 export async function readFleetFileIfThere(folder: string): Promise<FleetFile | undefined> {
   const path = join(folder, FLEET_FILE_NAME);

@@ -6,7 +6,8 @@ import type { pullSettings } from '../settings/pull-settings.ts';
 import { NOWHERE, openLayout } from './oci-layout.ts';
 import { type PulledImage, pullImage, type PulledObject } from './pull-image.ts';
 import { formatReference, parseReference, type Reference } from './reference.ts';
-import { resolveTag } from './resolve-tag.ts';
+import { placesOf } from './pull-places.ts';
+import { type OriginPlace, resolveTag } from './resolve-tag.ts';
 
 const ARCHITECTURES: Readonly<Partial<Record<NodeJS.Architecture, string>>> = {
   x64: 'amd64',
@@ -18,11 +19,12 @@ export async function runPull(context: CommandContext<typeof pullSettings>): Pro
   const { values, progress } = context;
   const reference = parseReference(context.arguments[0] ?? '');
   const signal = AbortSignal.timeout(values.timeoutMs);
-  const digest = reference.digest ?? (await resolved(reference, context, signal));
-  const address = parseAddress(values.mirror);
+  const places = await placesOf(reference, context);
+  const digest = reference.digest ?? (await resolved(reference, places, signal));
+  const address = parseAddress(places.mirror);
   const startedAt = performance.now();
   const image = await pullImage({
-    mirror: address === undefined ? values.mirror : localAddress(address),
+    mirror: address === undefined ? places.mirror : localAddress(address),
     registry: reference.registry,
     repository: reference.repository,
     digest,
@@ -41,11 +43,10 @@ export async function runPull(context: CommandContext<typeof pullSettings>): Pro
 
 async function resolved(
   reference: Reference,
-  { values }: CommandContext<typeof pullSettings>,
+  origin: OriginPlace,
   signal: AbortSignal,
 ): ReturnType<typeof resolveTag> {
-  const place = { endpoint: values.origin, credentialsPath: values.credentials };
-  return resolveTag({ ...reference, tag: reference.tag ?? 'latest' }, place, signal);
+  return await resolveTag({ ...reference, tag: reference.tag ?? 'latest' }, origin, signal);
 }
 
 async function finish(

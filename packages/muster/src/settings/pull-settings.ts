@@ -11,7 +11,15 @@ export const pullSettings = defineSettings({
     environment: 'MUSTER_MIRROR',
     default: '127.0.0.1:5000',
     check: addressProblem,
-    description: 'Address of the mirror, as its banner shows it.',
+    description:
+      'Address of the mirror, as its banner shows it. Of a fleet: unless given, its first that runs.',
+    group: PULL,
+  },
+  fleet: {
+    type: 'path',
+    environment: 'MUSTER_FLEET',
+    description:
+      'Folder of a fleet that `muster dev` runs, whose mirror is to be asked. Unless given: muster-data, for the images of its own origin.',
     group: PULL,
   },
   output: {
@@ -56,7 +64,8 @@ export const pullSettings = defineSettings({
   origin: {
     type: 'text',
     environment: 'MUSTER_ORIGIN',
-    description: 'URL of the registry that knows the tag; unless given, made from its name.',
+    description:
+      'URL of the registry that knows the tag; unless given, made from its name, or the origin of the fleet.',
     group: ORIGIN,
   },
   credentials: {

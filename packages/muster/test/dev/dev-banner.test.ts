@@ -13,6 +13,8 @@ const announcement = {
         pid: 11,
         status: '127.0.0.1:9001',
       },
+      { name: 'alpha', role: 'node' as const, state: 'running' as const, pid: 13 },
+      { name: 'bravo', role: 'node' as const, state: 'running' as const, pid: 14 },
       {
         name: 'mirror-1',
         role: 'mirror' as const,
@@ -34,7 +36,7 @@ const announcement = {
 it('a banner says where all is, what is not safe, how to join and what to try', () => {
   const text = devBanner(announcement);
   for (const part of [
-    'a fleet of 2 processes runs on this machine, ready after 8.3 s',
+    'a fleet of 4 processes runs on this machine, ready after 8.3 s',
     'http://127.0.0.1:8080/',
     'data folder  /fleet',
     'durability',
@@ -45,7 +47,7 @@ it('a banner says where all is, what is not safe, how to join and what to try', 
     'without TLS',
     'multiplied by 0.25',
     'npx muster join mst1.abc',
-    'npx muster find delta',
+    'npx muster find bravo',
     'Ctrl-C stops it.',
   ]) {
     expect(text).toContain(part);
@@ -61,16 +63,24 @@ it('a banner says when there is no page to show, and tells of a fleet in real ti
 });
 
 it('commands to try name the folder when it is not the default one', () => {
-  const commands = commandsToTry({ launcher: 'muster', folderFlag: '--fleet /x' }).map(
+  const { fleet } = announcement;
+  const commands = commandsToTry({ fleet, launcher: 'muster', folderFlag: '--fleet /x' }).map(
     ([command]) => command,
   );
   expect(commands).toEqual([
-    'muster find delta --fleet /x',
+    'muster find bravo --fleet /x',
+    'muster pull fleet.localhost/demo/app:v1 --fleet /x',
     'muster demo kill-registry --fleet /x',
     'muster demo liar --fleet /x',
     'muster demo pull --peers 20 --fleet /x',
     'muster demo partition --fleet /x',
   ]);
+});
+
+it('commands to try are such as the fleet has members for', () => {
+  const fleet = fleetFile('/fleet');
+  const commands = commandsToTry({ fleet, launcher: 'muster', folderFlag: '' }).map(([command]) => command);
+  expect(commands.filter((command) => command.includes(' pull '))).toEqual(['muster demo pull --peers 20']);
 });
 
 it('scripts are told the same', () => {
@@ -82,6 +92,6 @@ it('scripts are told the same', () => {
     join: 'mst1.abc',
     joinExpiresAt: 7,
     startedInMs: 8_250,
-    members: [{ name: 'registry' }, { name: 'mirror-1' }],
+    members: [{ name: 'registry' }, { name: 'alpha' }, { name: 'bravo' }, { name: 'mirror-1' }],
   });
 });
