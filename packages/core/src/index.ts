@@ -25,6 +25,7 @@ export type {
   Timers,
   WaitLimit,
 } from './ports/index.ts';
+export { AdaptiveTimeout } from './adaptive-timeout.ts';
 export { fileStorage } from './adapters/file-storage.ts';
 export { systemClock, systemTimers } from './adapters/system-clock.ts';
 export { systemRandom } from './adapters/system-random.ts';

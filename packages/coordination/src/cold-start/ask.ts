@@ -7,7 +7,6 @@
 import { coordinationErrors } from '../errors.ts';
 import type { FailureClass, PleasePullResult, PullIntent } from '../types.ts';
 import { within } from '../within.ts';
-import { QUERY_TIMEOUT_MS } from './context.ts';
 import type { CascadeContext } from './context.ts';
 import type { ColdStartRequest } from './resolution.ts';
 
@@ -52,10 +51,14 @@ async function pleasePull(
 ): Promise<AskOutcome> {
   const { coordinator, local, timers, clock } = context.parts;
   const { digest, kind, registry, repository, trigger = 'mirror' } = request;
-  const results = await within(timers, QUERY_TIMEOUT_MS, signal, async (inner) => {
-    const limits = { signal: inner, timeoutMs: QUERY_TIMEOUT_MS };
+  const timeoutMs = context.queryTimeoutMs();
+  const results = await within(timers, timeoutMs, signal, async (inner) => {
+    const limits = { signal: inner, timeoutMs };
     if (nodeId !== context.self) {
-      return coordinator.pleasePull(nodeId, { registry, repository, kind }, [digest], limits);
+      const since = clock.monotonic();
+      const answers = await coordinator.pleasePull(nodeId, { registry, repository, kind }, [digest], limits);
+      context.answered(since);
+      return answers;
     }
     if (local === undefined) throw coordinationErrors.create('PEER_UNRESOLVED', 'no local coordinator');
     return local.startLocalPull({ registry, repository, kind, trigger }, [digest], limits);

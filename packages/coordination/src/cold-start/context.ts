@@ -1,6 +1,6 @@
 /** What a run of the cascade works with: the parts it is handed, and the little that outlives a run (10.9). */
 
-import type { Clock, EventBus, Logger, Timers } from '@muster/core';
+import { AdaptiveTimeout, type Clock, type EventBus, type Logger, type Timers } from '@muster/core';
 import { RankMemo } from '../election/hrw.ts';
 import { MismatchLimiter } from '../election/mismatch-limiter.ts';
 import { ElectionView } from '../election/view.ts';
@@ -20,8 +20,9 @@ import type { CoordinationSettings } from '../settings.ts';
 import type { Digest, Provider, PullIntent } from '../types.ts';
 import { within } from '../within.ts';
 
-/** For the whole fan-out of a probe, and for each call (10.1). */
-export const QUERY_TIMEOUT_MS = 2_000;
+/** For the whole fan-out of a probe, and for each call (10.1); longer only where answers have been found to take longer. */
+const QUERY_TIMEOUT_MS = 2_000;
+const MAX_QUERY_TIMEOUT_MS = 8_000;
 
 const LACKS_PARTIAL_MS = 600_000;
 const MAX_LACKING = 4096;
@@ -85,6 +86,7 @@ export class CascadeContext {
   readonly honour: HonourWindows;
   readonly ranks = new RankMemo();
   readonly mismatches = new MismatchLimiter();
+  readonly #answers = new AdaptiveTimeout(QUERY_TIMEOUT_MS, MAX_QUERY_TIMEOUT_MS);
   readonly #lacksPartialUntil = new Map<string, number>();
 
   constructor(parts: ColdStartParts) {
@@ -108,12 +110,27 @@ export class CascadeContext {
     this.view.observe(snapshot, own?.zone ?? '', clock.monotonic());
   }
 
-  /** One question to one node, or to ourselves, within two seconds. Rejects when it is not answered. */
+  /** How long an answer of another node is waited for: two seconds, unless the others have lately taken longer. */
+  queryTimeoutMs(): number {
+    return this.#answers.limitMs(this.parts.clock.monotonic());
+  }
+
+  /** Another node has answered a question that was asked at `since` (monotonic). */
+  answered(since: number): void {
+    const now = this.parts.clock.monotonic();
+    this.#answers.observe(now - since, now);
+  }
+
+  /** One question to one node, or to ourselves, within {@link queryTimeoutMs}. Rejects when it is not answered. */
   async intent(nodeId: string, digest: Digest, signal: AbortSignal): Promise<PullIntent> {
-    const { coordinator, local, timers } = this.parts;
-    const intent = await within(timers, QUERY_TIMEOUT_MS, signal, async (inner) => {
+    const { coordinator, local, timers, clock } = this.parts;
+    const timeoutMs = this.queryTimeoutMs();
+    const intent = await within(timers, timeoutMs, signal, async (inner) => {
       if (nodeId !== this.self) {
-        return coordinator.pullIntent(nodeId, digest, { signal: inner, timeoutMs: QUERY_TIMEOUT_MS });
+        const since = clock.monotonic();
+        const answer = await coordinator.pullIntent(nodeId, digest, { signal: inner, timeoutMs });
+        this.answered(since);
+        return answer;
       }
       if (local === undefined) throw coordinationErrors.create('PEER_UNRESOLVED', 'no local coordinator');
       return local.localPullIntent(digest);

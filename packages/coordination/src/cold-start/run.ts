@@ -13,7 +13,6 @@ import type { PullVerdict } from '../inflight/stall.ts';
 import type { ClusterNode, FailureClass, PullIntent } from '../types.ts';
 import { within } from '../within.ts';
 import { askToPull } from './ask.ts';
-import { QUERY_TIMEOUT_MS } from './context.ts';
 import type { CascadeContext } from './context.ts';
 import { probe } from './probe.ts';
 import type { ProbeReply } from './probe.ts';
@@ -189,7 +188,7 @@ export class CascadeRun {
     const probed = view.candidates(this.request.digest, count, limit, this.#now());
     const replies = await probe({
       candidates: probed.filter(({ node }) => node.id !== this.context.self || parts.local !== undefined),
-      budgetMs: QUERY_TIMEOUT_MS,
+      budgetMs: this.context.queryTimeoutMs(),
       trustedClasses,
       timers: parts.timers,
       signal: this.signal,

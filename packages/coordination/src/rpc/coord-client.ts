@@ -35,7 +35,7 @@ import { CallSlots } from './call-slots.ts';
 import { PeerDirectory } from './peer-directory.ts';
 
 export interface CoordClientOptions {
-  /** Dial and opening of a stream: 2 s. */
+  /** Dial and opening of a stream: as long as the call. */
   readonly dialTimeoutMs?: number;
   /** A whole call: 2 s. */
   readonly rpcTimeoutMs?: number;
@@ -82,7 +82,7 @@ export class CoordClient implements Coordinator {
     this.#directory = new PeerDirectory(parts.members, parts.logger);
     this.#slots = new CallSlots(options.maxParallel ?? 128, parts.timers);
     this.#protocols = options.offerMinor === 1 ? [PROTOCOL_ID_1_1, PROTOCOL_ID] : [PROTOCOL_ID];
-    this.#dialTimeoutMs = options.dialTimeoutMs ?? 2_000;
+    this.#dialTimeoutMs = options.dialTimeoutMs ?? Number.POSITIVE_INFINITY;
     this.#rpcTimeoutMs = options.rpcTimeoutMs ?? 2_000;
   }
 

@@ -45,6 +45,23 @@ describe('the probe', () => {
     expect(signal?.aborted).toBe(true);
   });
 
+  it('waits longer where all answers take long, but not for ever', async () => {
+    const harness = new CascadeHarness();
+    for (const rank of [0, 1, 2]) {
+      harness.intents.set(harness.node(rank), async (calls) => {
+        // The first answers come just in time, those of the next run too late for two seconds.
+        await harness.clock.sleep(calls === 1 ? 1_900 : 2_500);
+        return idle({ rank, hasCached: true });
+      });
+    }
+    expect(await harness.resolve()).toMatchObject({ outcome: 'rule2_cache_hit' });
+    expect(await harness.resolve()).toMatchObject({ outcome: 'rule2_cache_hit' });
+    for (const rank of [0, 1, 2]) harness.intents.set(harness.node(rank), never);
+    const before = harness.clock.now();
+    await harness.resolve().catch(() => undefined);
+    expect(harness.clock.now() - before).toBeLessThanOrEqual(2 * 8_000);
+  });
+
   it('looks twice at an old pull that tells its progress before it is taken over', async () => {
     for (const isAlive of [true, false]) {
       const harness = new CascadeHarness();

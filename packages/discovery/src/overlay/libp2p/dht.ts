@@ -10,7 +10,7 @@ import { setMaxListeners } from 'node:events';
 import type { Libp2p, PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface';
 import { kadDHT, passthroughMapper } from '@libp2p/kad-dht';
 import type { KadDHT, KadDHTComponents, QueryEvent } from '@libp2p/kad-dht';
-import type { TimerHandle, Timers } from '@muster/core';
+import type { Clock, TimerHandle, Timers } from '@muster/core';
 import { CID } from 'multiformats/cid';
 import { discoveryErrors } from '../../errors.ts';
 import type { AddrInfo, PeerId } from '../../wire/messages.ts';
@@ -20,7 +20,7 @@ import type { GuardedDatastore, NamespaceRules } from './datastore.ts';
 import { raceAbort, startDeadline } from './deadline.ts';
 import type { BaseServices } from './host.ts';
 import { parsePeer } from './parts.ts';
-import { announce, findProviders, type TableParts, type WalkHost } from './provider-walk.ts';
+import { announce, findProviders, newAnswerTimes, type TableParts, type WalkHost } from './provider-walk.ts';
 
 /** Multihash code of SHA2-256: providers of other hashes are never found. */
 const SHA2_256 = 0x12;
@@ -41,6 +41,7 @@ export interface DhtHost {
   readonly datastore: GuardedDatastore;
   readonly rules: NamespaceRules;
   readonly timers: Timers;
+  readonly clock: Clock;
   /** Peers that answers have named, with their addresses. */
   readonly onDiscovered: (peer: PeerInfo) => void;
   /** Dials a peer unless it is connected. */
@@ -71,6 +72,7 @@ export class Libp2pDht implements Dht {
   #service: Service | undefined;
   #mode: 'client' | 'server' | undefined;
   readonly #stopped = new AbortController();
+  readonly #answers = newAnswerTimes();
 
   constructor(host: DhtHost) {
     // Every operation that is under way listens to it.
@@ -286,10 +288,12 @@ export class Libp2pDht implements Dht {
   }
 
   get #walkHost(): WalkHost {
-    const { libp2p, components, timers } = this.#host;
+    const { libp2p, components, timers, clock } = this.#host;
     return {
       self: libp2p.peerId,
       timers,
+      clock,
+      answers: this.#answers,
       addresses: () => components.addressManager.getAddresses(),
       isConnected: (peer) => libp2p.getConnections(peer).length > 0,
       infoOf: async (peer) => libp2p.peerStore.getInfo(peer).catch(() => undefined),

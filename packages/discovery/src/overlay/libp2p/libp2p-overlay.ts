@@ -104,6 +104,7 @@ class Libp2pOverlay implements Overlay {
       datastore: parts.datastore,
       rules: parts.rules,
       timers: options.timers,
+      clock: options.clock,
       onDiscovered: (peer) => rememberDiscovered(parts, this.self, peer),
       connect: (to, signal) => this.#connect(to, signal),
     });

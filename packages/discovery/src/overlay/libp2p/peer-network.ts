@@ -141,6 +141,7 @@ class Libp2pPeerNetwork implements PeerNetwork {
       datastore: parts.datastore,
       rules: parts.rules,
       timers: options.timers,
+      clock: options.clock,
       onDiscovered: (peer) => rememberDiscovered(parts, self, peer),
       connect: (to, signal) => connectTo(libp2p, to, signal),
       network: {

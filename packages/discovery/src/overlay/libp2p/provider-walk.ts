@@ -4,7 +4,8 @@
  * nearest few have answered; the library asks all twenty, and on a fresh object, which every member of a fleet looks for at the
  * same time, that costs more than the object.
  *
- * Fault model: peers answer late, never, or name peers that do not exist; these are passed over after {@link ASK_MS} each. A search
+ * Fault model: peers answer late, never, or name peers that do not exist; these are passed over after a second, or after as long as
+ * answers have lately taken. A search
  * that finds nobody although there is somebody costs a question to other members (the cold-start cascade), never a wrong answer.
  */
 
@@ -12,7 +13,7 @@ import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface';
 import type { QueryEvent } from '@libp2p/kad-dht';
-import type { TimerHandle, Timers } from '@muster/core';
+import { AdaptiveTimeout, type Clock, type TimerHandle, type Timers } from '@muster/core';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { CID } from 'multiformats/cid';
 import { Shortlist } from './shortlist.ts';
@@ -29,8 +30,9 @@ const ENOUGH_HERE = 3;
 const PARALLEL = 3;
 /** Records on their way at once. */
 const PARALLEL_PUTS = 5;
-/** How long a question may hold up the next one. */
+/** How long a question may hold up the next one, and how long where answers take long. */
 const ASK_MS = 1_000;
+const MAX_ASK_MS = 4_000;
 /** Peers of one answer that are looked at. */
 const MAX_NAMED = 20;
 const MAX_KNOWN = 64;
@@ -76,11 +78,19 @@ export interface TableParts {
 export interface WalkHost {
   readonly self: Libp2pPeerId;
   readonly timers: Timers;
+  readonly clock: Clock;
+  /** How long answers take; shared by all walks: {@link newAnswerTimes}. */
+  readonly answers: AdaptiveTimeout;
   /** Our addresses, as they are announced. */
   readonly addresses: () => readonly Multiaddr[];
   readonly isConnected: (peer: Libp2pPeerId) => boolean;
   /** What is known of a peer; undefined when it is a stranger. */
   readonly infoOf: (peer: Libp2pPeerId) => Promise<PeerInfo | undefined>;
+}
+
+/** For {@link WalkHost}. */
+export function newAnswerTimes(): AdaptiveTimeout {
+  return new AdaptiveTimeout(ASK_MS, MAX_ASK_MS);
 }
 
 type Answer = Extract<QueryEvent, { readonly name: 'PEER_RESPONSE' }>;
@@ -242,14 +252,17 @@ class Walk {
 
   /** Never rejects. */
   async #ask(id: string, peer: Libp2pPeerId, signal: AbortSignal): Promise<void> {
+    const { answers, clock, timers } = this.#host;
     const question = new AbortController();
-    const limit = this.#host.timers.after(ASK_MS, () => question.abort(new Error('no answer in time')));
+    const since = clock.monotonic();
+    const limit = timers.after(answers.limitMs(since), () => question.abort(new Error('no answer in time')));
     const options = { signal: AbortSignal.any([signal, question.signal]), path: NO_PATH };
     let hasAnswered = false;
     try {
       for await (const event of this.#table.network.sendRequest(peer, this.#request, options)) {
         if (event.name !== 'PEER_RESPONSE') continue;
         hasAnswered = true;
+        answers.observe(clock.monotonic() - since, clock.monotonic());
         for (const closer of event.closer.slice(0, MAX_NAMED)) this.#meet(closer.id);
         this.#table.routingTable.queueRoutingTableUpdate(peer);
         this.#onAnswer(event);

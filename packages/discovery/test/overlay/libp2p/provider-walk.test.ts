@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { PeerInfo } from '@libp2p/interface';
 import type { QueryEvent } from '@libp2p/kad-dht';
 import { peerIdFromString } from '@libp2p/peer-id';
-import { systemTimers } from '@muster/core';
+import { systemClock, systemTimers } from '@muster/core';
 import { Identity } from '@muster/core/identity';
 import { CID } from 'multiformats/cid';
 import { create } from 'multiformats/hashes/digest';
@@ -11,6 +11,7 @@ import {
   announce,
   findProviders,
   MISS_ANSWERS,
+  newAnswerTimes,
   type TableParts,
   type WalkHost,
 } from '../../../src/overlay/libp2p/provider-walk.ts';
@@ -48,6 +49,8 @@ class Fleet {
   readonly host: WalkHost = {
     self: this.self.info.id,
     timers: systemTimers,
+    clock: systemClock,
+    answers: newAnswerTimes(),
     addresses: () => [],
     isConnected: () => false,
     infoOf: async (peer) => this.local.find(({ id }) => id.equals(peer)),
