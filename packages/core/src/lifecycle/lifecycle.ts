@@ -44,6 +44,7 @@ export class Lifecycle {
   readonly #logger: Logger;
   readonly #components: Component[] = [];
   readonly #started: Component[] = [];
+  readonly #stopping = new AbortController();
   readonly #stopped: Promise<StopReport>;
   #resolveStopped: (report: StopReport) => void = () => {};
   #state: State = 'new';
@@ -59,6 +60,14 @@ export class Lifecycle {
 
   get state(): State {
     return this.#state;
+  }
+
+  /**
+   * Aborted as soon as stopping is asked for, or a part cannot go on: for starts that take long and can be broken off. The reason is
+   * LIFECYCLE_STOPPED, with which such a start rejects.
+   */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   /** Resolves when everything has stopped; never rejects. */
@@ -98,9 +107,7 @@ export class Lifecycle {
       return;
     }
     await this.#stopAll(cause);
-    throw coreErrors.create('LIFECYCLE_STOPPED', `stopped while starting: ${cause.reason}`, {
-      cause: cause.error,
-    });
+    throw this.#stopping.signal.reason;
   }
 
   /** Stops everything, at most once; further calls wait for the first. `reason` is for the log. */
@@ -117,6 +124,9 @@ export class Lifecycle {
     if (this.#stopCause === undefined) {
       const cause = { reason, error };
       this.#stopCause = cause;
+      this.#stopping.abort(
+        coreErrors.create('LIFECYCLE_STOPPED', `stopped while starting: ${reason}`, { cause: error }),
+      );
       if (error === undefined) this.#logger.info({ reason }, 'stopping');
       else this.#logger.error({ reason, error }, 'stopping');
       if (this.#state === 'new' || this.#state === 'running') await this.#stopAll(cause);

@@ -71,6 +71,23 @@ describe('lifecycle', () => {
     expect(calls).toEqual(['start a', 'start b', 'stop b', 'stop a']);
   });
 
+  test('a part that takes long to start hears that it is to stop', async () => {
+    const { calls, lifecycle, add } = setUp();
+    add('a');
+    add('b', {
+      async start() {
+        expect(lifecycle.stopping.aborted).toBe(false);
+        void lifecycle.stop('SIGINT');
+        lifecycle.stopping.throwIfAborted();
+      },
+    });
+    const error: unknown = await lifecycle.start().catch((reason: unknown) => reason);
+    expect(error).toBe(lifecycle.stopping.reason);
+    expect(errorCode(error)).toBe('LIFECYCLE_STOPPED');
+    expect(calls).toEqual(['start a', 'stop a']);
+    expect(await lifecycle.stopped).toMatchObject({ reason: 'SIGINT', error: undefined, failures: [] });
+  });
+
   test('stopping before the start lets nothing start', async () => {
     const { calls, lifecycle, add } = setUp();
     add('a');

@@ -51,7 +51,7 @@ export async function runDev(context: Context): Promise<number> {
     logger,
     before: [folderPart(folder, values.acceptClock)],
     stopTimeoutMs: STOP_TIMEOUT_MS,
-    start: async () => await startFleet(context, folder, logger),
+    start: async ({ stopping }) => await startFleet(context, folder, { logger, stopping }),
     stop: async (running) => await stopFleet(running, folder, logger),
     announce: (running) => announce(context, running),
   });
@@ -82,8 +82,12 @@ function folderPart(folder: string, acceptClock: boolean): Component {
   };
 }
 
-/** The fleet and its servers. */
-async function startFleet(context: Context, folder: string, logger: Logger): Promise<RunningFleet> {
+/** The fleet and its servers. Processes take seconds to start: what there is of them ends as soon as they are to stop. */
+async function startFleet(
+  context: Context,
+  folder: string,
+  { logger, stopping }: { readonly logger: Logger; readonly stopping: AbortSignal },
+): Promise<RunningFleet> {
   const running: { -readonly [Part in keyof RunningFleet]?: RunningFleet[Part] } = {};
   context.progress.update('looking at the data folder');
   await endLeftovers(folder, systemTimers);
@@ -98,11 +102,24 @@ async function startFleet(context: Context, folder: string, logger: Logger): Pro
     const control = await ControlServer.start({ control: fleet, token, port: 0 });
     running.control = control;
     fleet.setPlaces({ page: page.url, controlUrl: control.url });
-    await fleet.start();
+    await unlessStopped(fleet, stopping);
     return { fleet, page, control };
   } catch (error) {
     await stopFleet(running, folder, logger);
+    // What goes wrong with members that are being ended is no failure.
+    stopping.throwIfAborted();
     throw error;
+  }
+}
+
+async function unlessStopped(fleet: Fleet, stopping: AbortSignal): Promise<void> {
+  const stop = (): void => void fleet.stop();
+  stopping.throwIfAborted();
+  stopping.addEventListener('abort', stop, { once: true });
+  try {
+    await fleet.start();
+  } finally {
+    stopping.removeEventListener('abort', stop);
   }
 }
 

@@ -52,7 +52,7 @@ async function serve(
     name: 'registry',
     logger,
     stopTimeoutMs: STOP_TIMEOUT_MS,
-    start: async (fail) => {
+    start: async ({ fail }) => {
       try {
         return await Registry.start({
           ...options,

@@ -22,6 +22,14 @@ import { cliErrors } from '../cli/cli-errors.ts';
 import type { CommandContext } from '../cli/command.ts';
 import type { CliIo } from '../cli/io.ts';
 
+/** What a service has to do with its end. */
+export interface ServiceLife {
+  /** It cannot go on, and the program ends with the error that is given. */
+  readonly fail: (error: unknown) => void;
+  /** Aborted as soon as it is to stop. */
+  readonly stopping: AbortSignal;
+}
+
 /** What is run. `T` is what of it runs, from the start to the stop. */
 export interface Service<T> {
   /** For logs and messages. */
@@ -30,10 +38,10 @@ export interface Service<T> {
   /** Parts that are started before it, in this order, and stopped after it. */
   readonly before?: readonly Component[];
   /**
-   * Resolves when it works. When it rejects, it has cleaned up after itself, and the program ends with that error. `fail` is for
-   * later: it cannot go on, and the program ends with the error that is given.
+   * Resolves when it works. When it rejects, it has cleaned up after itself, and the program ends with that error. A start that takes
+   * long breaks off when it is to stop, and rejects with the reason of the signal: that is an orderly end.
    */
-  readonly start: (fail: (error: unknown) => void) => Promise<T>;
+  readonly start: (life: ServiceLife) => Promise<T>;
   /** Resolves when it has let go of everything. */
   readonly stop: (running: T) => Promise<void> | void;
   /** How long `stop` may take; after that the program ends without it. */
@@ -60,7 +68,8 @@ export async function runService<T>(
     name,
     stopTimeoutMs,
     start: async () => {
-      running = { it: await start((error) => lifecycle.fail(name, error)) };
+      const fail = (error: unknown): void => lifecycle.fail(name, error);
+      running = { it: await start({ fail, stopping: lifecycle.stopping }) };
     },
     stop: () => (running === undefined ? undefined : stop(running.it)),
   });

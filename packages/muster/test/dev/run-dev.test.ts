@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { EXIT_CODES, systemClock } from '@muster/core';
@@ -6,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { openFleetFolder } from '../../src/dev/fleet-folder.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { errorOf, type Outcome, run, TestIo } from '../support/test-io.ts';
+import { until } from '../support/until.ts';
 
 const folder = temporaryFolder();
 const data = (): string => folder.path('fleet');
@@ -40,6 +42,17 @@ describe('muster dev', () => {
       expect(await readdir(data())).not.toContain('fleet.json');
     },
   );
+
+  it('ends what it has begun when it is to stop while it starts', async () => {
+    const io = new TestIo();
+    const ended = run(['dev', '--data', data(), '--registry-port=0', '--page-port=0'], io);
+    await until('the registry of the fleet has begun', () => existsSync(folder.path('fleet', 'registry')));
+    io.stop();
+    expect(await ended).toMatchObject({ exitCode: EXIT_CODES.ok.code, stdout: '' });
+    // Who was to come later has not been started.
+    expect(await readdir(folder.path('fleet', 'logs'))).not.toContain('delta.log');
+    expect(await readdir(data())).not.toContain('fleet.json');
+  });
 
   it('does not run twice in a folder', async () => {
     const lock = await openFleetFolder({

@@ -61,6 +61,20 @@ describe('a service', () => {
     expect(made.notes).toEqual(['+folder', '-thing it', '-folder']);
   });
 
+  it('breaks off its start when it is to stop, where it can', async () => {
+    const made = lab({
+      start: async ({ stopping }) => {
+        const broken = new Promise<string>((_resolve, reject) => {
+          stopping.addEventListener('abort', () => reject(stopping.reason as Error), { once: true });
+        });
+        made.io.stop();
+        return await broken;
+      },
+    });
+    expect(await made.run()).toBe(EXIT_CODES.ok.code);
+    expect(made.notes).toEqual(['+folder', '-folder']);
+  });
+
   it('ends with the error of a start that fails, after what was started before is stopped', async () => {
     const failure = new Error('no room');
     const { notes, run } = lab({
@@ -87,8 +101,8 @@ describe('a service', () => {
     const failure = new Error('the disk is gone');
     let fail: (error: unknown) => void = () => {};
     const { notes, run } = lab({
-      start: async (cannotGoOn) => {
-        fail = cannotGoOn;
+      start: async (life) => {
+        fail = life.fail;
         return 'it';
       },
       announce: () => fail(failure),
