@@ -2,6 +2,10 @@ const CHUNK_BYTES = 1 << 20;
 const UNIT = 16;
 const UNITS_PER_CHUNK = CHUNK_BYTES / UNIT;
 const CHUNK_SHIFT = Math.log2(UNITS_PER_CHUNK);
+const CHUNK_MASK = CHUNK_BYTES - 1;
+const CACHE_LINE_BYTES = 64;
+/** What a lookup shows of a node is about this long. */
+const TOUCHED_BYTES = 112;
 /** Blocks up to this many units come from chunks; larger ones get a buffer of their own. */
 const MAX_CLASS_UNITS = 256;
 /** References at and above this number name a buffer of its own. */
@@ -71,5 +75,18 @@ export class Arena {
       this.buffer = this.#chunks[unit >>> CHUNK_SHIFT] as Buffer;
       this.offset = (unit & (UNITS_PER_CHUNK - 1)) * UNIT;
     }
+  }
+
+  /** Reads the first bytes of a block, for the sake of reading: 0 and large blocks are left alone. */
+  touch(reference: number): number {
+    if (reference === 0 || reference >= LARGE_BASE) return 0;
+    const unit = reference - 1;
+    const chunk = this.#chunks[unit >>> CHUNK_SHIFT] as Buffer;
+    const offset = (unit & (UNITS_PER_CHUNK - 1)) * UNIT;
+    return (
+      (chunk[offset] as number) ^
+      (chunk[(offset + CACHE_LINE_BYTES) & CHUNK_MASK] as number) ^
+      (chunk[(offset + TOUCHED_BYTES) & CHUNK_MASK] as number)
+    );
   }
 }

@@ -190,6 +190,11 @@ export class NodeTable {
     return true;
   }
 
+  /** Where the arena keeps the profile; 0 when the slot has none. */
+  profileReference(slot: number): number {
+    return this.#profiles[slot] as number;
+  }
+
   /**
    * Takes a slot for a new node; the caller fills it with the setters below.
    *

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.ts';
 import { MAX_NETWORKS_IN_REPLY } from '../model/limits.ts';
 import { namesOffset, skipList } from '../model/node-profile.ts';
 import { NodeFlag, type NodeTable } from '../model/node-table.ts';
+import { MAX_READ_AHEAD, ReadAhead } from '../model/read-ahead.ts';
 import { expiredKey, expiryWarning } from '../operations/heartbeat.ts';
 import { keyAgeDays } from '../operations/common.ts';
 import { shownAddress, shownLanAddresses } from '../model/disclosure.ts';
@@ -11,6 +12,8 @@ import {
   BINARY_HEADER_BYTES,
   encodeLookupOk,
   encodeResolveOk,
+  LENGTH_BYTES,
+  LOOKUP_REQUEST_BYTES,
   OPCODE,
   writeBinaryHeader,
   writeHeartbeatOk,
@@ -23,6 +26,9 @@ import type { Session } from './session.ts';
 const HEARTBEAT_OK_BYTES = 14;
 /** Frame header, node id, flags and the reserved number. */
 const LOOKUP_HEAD_BYTES = 5 + 4 + 1 + 4;
+const LOOKUP_FRAME_BYTES = BINARY_HEADER_BYTES + LOOKUP_REQUEST_BYTES;
+/** For fewer lookups it does not pay. */
+const MIN_READ_AHEAD = 4;
 const NO_KEY = new Uint8Array(0);
 const FRESHNESS_TEXT =
   'binary heartbeat encoding carries no timestamp; use the JSON heartbeat while freshness is enforced';
@@ -46,12 +52,14 @@ export class NativeOperations {
   readonly #heartbeat: Tally;
   readonly #lookup: Tally;
   readonly #resolve: Tally;
+  readonly #ahead: ReadAhead;
   readonly #strictDirectory: boolean;
   readonly #strictHeartbeat: boolean;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#nodes = engine.state.nodes;
+    this.#ahead = new ReadAhead(engine.state.nodes);
     const { breakers, metrics, policy } = engine.options;
     const resolveBreaker = breakers.get('registry.resolve');
     this.#heartbeat = {
@@ -63,6 +71,18 @@ export class NativeOperations {
     this.#resolve = { count: 0, metrics: metrics.operation('resolve'), breaker: resolveBreaker };
     this.#strictDirectory = policy.strictDirectoryAuth;
     this.#strictHeartbeat = policy.strictHeartbeatFreshness;
+  }
+
+  /**
+   * Prepares for the lookups that stand at `at` and behind it, if lookups stand there. Answers up to where it has looked: that
+   * far it need not be called again.
+   */
+  readAhead(buffer: Buffer, at: number, end: number): number {
+    const count = Math.min(MAX_READ_AHEAD, Math.floor((end - at) / LOOKUP_FRAME_BYTES));
+    if (count < MIN_READ_AHEAD || !isLookup(buffer, at) || !isLookup(buffer, at + LOOKUP_FRAME_BYTES))
+      return end;
+    this.#ahead.read(buffer, at + BINARY_HEADER_BYTES, LOOKUP_FRAME_BYTES, count);
+    return at + count * LOOKUP_FRAME_BYTES;
   }
 
   /** Counts what was answered since the last call, which took `elapsedMs`. */
@@ -291,4 +311,8 @@ export class NativeOperations {
     tally.metrics.errors.value += 1;
     session.out.sendError(text);
   }
+}
+
+function isLookup(buffer: Buffer, at: number): boolean {
+  return buffer[at + LENGTH_BYTES] === OPCODE.lookup;
 }

@@ -272,7 +272,9 @@ export class Session implements Caller {
     const now = Math.floor(this.#host.clock.now() / 1000);
     const isBinary = this.#mode === 'binary';
     let at = start;
+    let readTo = isBinary ? start : end;
     while (!this.#closed && !this.#ending && !this.#blocked()) {
+      if (at >= readTo) readTo = this.#host.native.readAhead(buffer, at, end);
       if (end - at < LENGTH_BYTES) break;
       const length = readU32At(buffer, at);
       if (length > this.#maxFrameBytes()) {

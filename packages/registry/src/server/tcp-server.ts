@@ -1,8 +1,9 @@
 import { createServer, type Server, Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
-import { errorCode, type Logger, type PeerAddress, type StreamSink } from '@muster/core';
+import { errorCode, type Logger, type PeerAddress } from '@muster/core';
 import type { AddressState } from '../admission/index.ts';
 import type { SessionHost } from './session-host.ts';
+import { SocketSink, WriteTurn } from './socket-sink.ts';
 
 const RECEIVE_BYTES = 64 * 1024;
 const MAX_ACCEPT_ERRORS = 10;
@@ -21,12 +22,7 @@ export interface TcpServerOptions {
 
 /** A net.Socket whose connection can be handed to another one. */
 interface OwnedHandle {
-  _handle: { readonly writeQueueSize?: number } | null;
-}
-
-/** How much of what was written is with the system. */
-interface WriteProgress extends OwnedHandle {
-  readonly _writableState?: { readonly writelen?: number };
+  _handle: object | null;
 }
 
 /**
@@ -42,6 +38,7 @@ export class TcpServer {
   /** Connections in their TLS handshake, by remote address. They are admitted before it, because it is what costs. */
   readonly #handshakes = new Map<string, { readonly socket: Socket; readonly admitted: AddressState }>();
   readonly #receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+  readonly #writes = new WriteTurn();
   #acceptErrors = 0;
 
   constructor(options: TcpServerOptions) {
@@ -91,8 +88,9 @@ export class TcpServer {
     await Promise.resolve();
   }
 
-  /** Closes what is still open. */
+  /** Closes what is still open, when the answers that have gathered are out. */
   closeConnections(): void {
+    this.#writes.flush();
     for (const { socket } of this.#handshakes.values()) socket.destroy();
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -162,12 +160,15 @@ export class TcpServer {
   }
 
   #serve(socket: Socket, admitted?: AddressState): ReturnType<SessionHost['accept']> {
-    const session = this.#options.sessions.accept(new SocketSink(socket), sourceOf(socket), admitted);
+    const sink = new SocketSink(socket, this.#writes);
+    const session = this.#options.sessions.accept(sink, sourceOf(socket), admitted);
     if (session === undefined) {
       socket.destroy();
       return undefined;
     }
     this.#sockets.add(socket);
+    // The deadline for taking answers begins.
+    sink.onBacklog = () => session.drained();
     socket.on('drain', () => session.drained());
     socket.on('end', () => session.inputEnded());
     socket.on('error', (error) =>
@@ -190,45 +191,6 @@ export class TcpServer {
         }),
       );
     }
-  }
-}
-
-/** A socket as a sink. */
-class SocketSink implements StreamSink {
-  readonly #socket: Socket;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-  }
-
-  /** The stream counts what it has handed to the system as unsent up to the last byte; the system knows better. */
-  get bufferedBytes(): number {
-    const queued = this.#socket.writableLength;
-    if (queued === 0) return 0;
-    const { _handle, _writableState } = this.#socket as unknown as WriteProgress;
-    const handed = _writableState?.writelen;
-    const left = _handle?.writeQueueSize;
-    return handed === undefined || left === undefined ? queued : queued - handed + Math.min(left, handed);
-  }
-
-  write(data: Uint8Array): void {
-    if (this.#socket.writable) this.#socket.write(data);
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    this.#socket.end();
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
   }
 }
 
