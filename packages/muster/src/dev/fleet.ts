@@ -8,7 +8,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, errorCode, type Random, type Timers } from '@muster/core';
-import { loadKeyPair } from '@muster/discovery/keys';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
 import type { FleetFile, FleetMember } from '../fleet/fleet-file.ts';
 import { writeFleetFile } from '../fleet/fleet-files.ts';
@@ -18,6 +17,7 @@ import { BoundedLog } from './bounded-log.ts';
 import { describeMember } from './describe-member.ts';
 import type { FleetControl, IssuedTicket, MemberEvent, NewMember } from './fleet-control.ts';
 import { fewAtATime } from './few-at-a-time.ts';
+import { ensureMemberKey } from './member-key.ts';
 import { MemberProcess } from './member-process.ts';
 import { MemberTable } from './member-table.ts';
 import {
@@ -129,7 +129,7 @@ export class Fleet implements FleetControl {
     }
     await Promise.all([this.#startRegistry(), this.#startOrigin()]);
     const [owner = 'indexer-1'] = memberNamesOf('indexer', counts.indexer);
-    await this.#ensureKey(owner);
+    await ensureMemberKey(folder, owner);
     this.#network = await this.#parts.makeNetwork(this.#registryAddress, owner);
     const indexers = memberNamesOf('indexer', counts.indexer);
     await fewAtATime(
@@ -309,7 +309,7 @@ export class Fleet implements FleetControl {
 
   async #startNew(wish: NewMember & { readonly name: string }): Promise<FleetMember> {
     if (this.#isStopping) throw fleetErrors.create('FLEET_MEMBER_STATE', 'the fleet is being stopped');
-    await this.#ensureKey(wish.name);
+    await ensureMemberKey(this.#options.folder, wish.name);
     try {
       return await this.#startPlanned(await this.#plan(wish));
     } catch (error) {
@@ -362,12 +362,6 @@ export class Fleet implements FleetControl {
       timeScale,
       members: counts.indexer + counts.node,
     };
-  }
-
-  async #ensureKey(name: string): Promise<void> {
-    const paths = fleetPaths(this.#options.folder);
-    const files = { privateKeyPath: paths.key(name), publicKeyPath: paths.publicKey(name) };
-    await loadKeyPair(files, { generate: true });
   }
 
   async #forget(name: string): Promise<void> {

@@ -13,11 +13,11 @@ export const topSettings = defineSettings({
     description: 'Address of the page of a fleet. Unless given: that of the fleet in the folder.',
     group: SHOWN,
   },
-  data: {
+  fleet: {
     type: 'path',
-    environment: 'MUSTER_DATA',
+    environment: 'MUSTER_FLEET',
     default: DEFAULT_FLEET_FOLDER,
-    description: 'Folder of a fleet that runs on this machine.',
+    description: 'Folder of a fleet that `muster dev` runs.',
     group: SHOWN,
   },
   once: {

@@ -23,7 +23,7 @@ const IDLE_REDRAW_MS = 1_000;
 /** Runs until it is ended. Returns the exit code; rejects FLEET_NOT_RUNNING, PAGE_UNREACHABLE. */
 export async function runTop(context: Context): Promise<number> {
   const { io, values, json } = context;
-  const page = values.page ?? (await readFleetFile(values.data)).page;
+  const page = values.page ?? (await readFleetFile(values.fleet)).page;
   const address = new URL(page).host;
   const { terminal } = io;
   if (json && !values.once) return await printChanges(context, address);

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { decodeJoinLine } from '../../src/fleet/join-line.ts';
 import type { FleetFile } from '../../src/fleet/fleet-file.ts';
@@ -33,6 +33,17 @@ async function fileOnce(what: string, is: (file: FleetFile) => boolean): Promise
 }
 
 describe('a fleet', () => {
+  it('says what to do about a key that is damaged', async () => {
+    await using lab = await fleetLab(folder.path(), SMALL);
+    await mkdir(folder.path('keys'));
+    await writeFile(folder.path('keys', 'alpha.pem'), 'no key');
+    await expect(lab.fleet.start()).rejects.toMatchObject({
+      code: 'KEY_FILE_INVALID',
+      message: expect.stringContaining(folder.path('keys', 'alpha.pem')) as unknown,
+      hint: expect.stringContaining('alpha gets a new key') as unknown,
+    });
+  });
+
   it('starts the registry and the origin, then indexers, then the others, and writes down where they are', async () => {
     await using lab = await fleetLab(folder.path(), { indexer: 2, node: 2, mirror: 1 });
     await lab.fleet.start();

@@ -135,7 +135,7 @@ describe('in a pipe', () => {
   });
 
   it('says that there is no fleet, or no page', async () => {
-    const nobody = await run(['top', '--data', folder.path(), '--json']);
+    const nobody = await run(['top', '--fleet', folder.path(), '--json']);
     expect(errorOf(nobody).code).toBe('FLEET_NOT_RUNNING');
     const unreachable = await run(['top', '--page', 'http://127.0.0.1:1/', '--json']);
     expect([unreachable.exitCode, errorOf(unreachable).code]).toEqual([
