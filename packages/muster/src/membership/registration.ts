@@ -143,7 +143,8 @@ export class Registration {
       const refusal = refusalOf(error);
       if (refusal === undefined || isTransient(error)) throw error;
       if (refusal.code === 'conflict') return true;
-      logger.error({ network, error }, 'the registry does not let this node into the network');
+      const hint = 'it joins with the token of registry-network-token-file';
+      logger.error({ network, error, hint }, 'the registry does not let this node into the network');
       return false;
     }
   }

@@ -3,6 +3,7 @@
  * beyond 60 s (registry spec 5, 7.3), records of the overlay seem expired or not yet written, certificates not yet valid.
  */
 import { formatDuration } from '@muster/core';
+import { count } from '../../cli/progress.ts';
 import { type Finding, ok, problem, warning } from '../finding.ts';
 
 /** Beyond this registries refuse signatures and heartbeats that carry a time. */
@@ -82,7 +83,12 @@ function examineTold(told: readonly ToldTime[]): readonly Finding[] {
   const good =
     together === 0
       ? []
-      : [ok('clocks', `${together} services tell our time, within ${NOTABLE_SKEW_MS / 1000} s`)];
+      : [
+          ok(
+            'clocks',
+            `${count(together, 'service tells', 'services tell')} our time, within ${NOTABLE_SKEW_MS / 1000} s`,
+          ),
+        ];
   return [
     ...good,
     ...apart.map(({ each, skew }) => {

@@ -1,4 +1,5 @@
 /** Whether what runs belongs together: Node, the packages of this installation, and the versions of all services that answer. */
+import { count } from '../../cli/progress.ts';
 import { type Finding, ok, problem, warning } from '../finding.ts';
 
 /** The oldest Node that the packages run on; `engines` of package.json says the same, and a test compares them. */
@@ -72,7 +73,12 @@ function examineRunning({ own, running }: VersionFacts): readonly Finding[] {
   for (const { owner, version } of told) byVersion.set(version, [...(byVersion.get(version) ?? []), owner]);
   const differing = [...byVersion].filter(([version]) => distanceOf(version, own) !== 'same');
   if (differing.length === 0)
-    return [ok('running versions', `${told.length} services run ${own}, as this program is`)];
+    return [
+      ok(
+        'running versions',
+        `${count(told.length, 'service runs', 'services run')} ${own}, as this program is`,
+      ),
+    ];
   return differing.map(([version, owners]) => {
     const who = `${owners.join(', ')}: ${version}, this program is ${own}`;
     const fix = `Upgrade what is older; one service after the other, registry first (docs/OPERATIONS.md, Upgrading).`;
