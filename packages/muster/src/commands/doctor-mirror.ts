@@ -14,7 +14,18 @@ export const mirror = defineCommand({
   examples: ['doctor mirror', 'doctor mirror --image docker.io/library/alpine:3 --json'],
   run: async (context) => {
     const { examineMirror } = await import('../doctor/examine-mirror.ts');
-    const findings = await examineMirror(context.values);
+    const { values, config } = context;
+    const files = {
+      'containerd-config': values.containerdConfig,
+      'certs-dir': values.certsDir,
+      'registries-conf': values.registriesConf,
+      'docker-config': values.dockerConfig,
+    };
+    const namedFiles: Record<string, string> = {};
+    for (const [flag, path] of Object.entries(files)) {
+      if (path !== undefined && config.sources.get(flag) !== 'default') namedFiles[flag] = path;
+    }
+    const findings = await examineMirror({ ...values, namedFiles });
     const problems = findings.filter(({ status }) => status === 'problem').length;
     context.print(
       { problems, findings },

@@ -7,6 +7,7 @@ import { localAddress, parseAddress } from '../settings/address.ts';
 import { examineContainerd } from './containerd.ts';
 import { examineDocker } from './docker.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
+import { examineNamedFiles } from './named-files.ts';
 import { examineRegistriesConf } from './registries-conf.ts';
 
 export interface DoctorOptions extends OpsPlace {
@@ -16,6 +17,8 @@ export interface DoctorOptions extends OpsPlace {
   readonly dockerConfig: string;
   readonly image: string | undefined;
   readonly origin: string | undefined;
+  /** Files that the user has named, by flag. */
+  readonly namedFiles: Readonly<Record<string, string>>;
 }
 
 const PROOF_MS = 60_000;
@@ -28,6 +31,7 @@ export async function examineMirror(options: DoctorOptions): Promise<readonly Fi
   const runtime = await examineRuntimes(options, mirror, state.registries);
   return [
     ...examineAgent(state),
+    ...examineNamedFiles(options.namedFiles),
     ...runtime,
     await examineUse(options),
     ...(options.image === undefined ? [] : [await prove(options.image, mirror, options.origin, state)]),

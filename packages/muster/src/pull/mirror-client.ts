@@ -146,7 +146,7 @@ class Download {
     const message = `the mirror answers ${status} for ${registry}/${repository}@${digest}${reason}`;
     const error = cliErrors.create('MIRROR_REFUSED', message, {
       details: { status, registry, repository, digest },
-      ...(status === 404 ? { hint: `Is ${registry} one of its registries (upstream-registries)?` } : {}),
+      ...hintFor(status, registry, reason),
     });
     const mayRetry = status === 503 || status === 502 || status === 429;
     return { error, mayRetry, ...(retryAfterS >= 0 ? { retryAfterMs: retryAfterS * 1_000 } : {}) };
@@ -156,6 +156,13 @@ class Download {
     const { registry, repository, digest, path } = this.#object;
     return `http://${this.#mirror}/v2/${repository}/${path}/${digest}?ns=${encodeURIComponent(registry)}`;
   }
+}
+
+/** What is no answer of a registry is one of another address of the mirror, or of something else altogether. */
+function hintFor(status: number, registry: string, reason: string): { readonly hint?: string } {
+  if (reason === '' && status >= 400 && status < 500)
+    return { hint: 'Is it the address for container runtimes? The banner of the mirror shows it as mirror.' };
+  return status === 404 ? { hint: `Is ${registry} one of its registries (upstream-registries)?` } : {};
 }
 
 function sourceOf(response: Response): ObjectSource {

@@ -15,24 +15,16 @@ import { silentLogger, systemClock, systemTimers } from '@muster/core';
 import { cliErrors } from '../cli/cli-errors.ts';
 import { packageVersion } from '../cli/version.ts';
 import type { Reference } from './reference.ts';
+import { endpointOf } from './registry-endpoint.ts';
 
 const CONNECT_MS = 10_000;
 const ANSWER_MS = 30_000;
 const MAX_MANIFEST_BYTES = 4_194_304;
-/** Where the registries are whose name is not their address. */
-const ENDPOINTS: Readonly<Record<string, string>> = { 'docker.io': 'https://registry-1.docker.io' };
-
 export interface OriginPlace {
   /** URL of the registry; absent: made from its name. */
   readonly endpoint?: string | undefined;
   /** File with `user:password`. */
   readonly credentialsPath?: string | undefined;
-}
-
-/** Where the registry of that name is. */
-export function endpointOf(registry: string): string {
-  const isLocal = /^(localhost|127\.[\d.]+)(:|$)/.test(registry);
-  return ENDPOINTS[registry] ?? `${isLocal ? 'http' : 'https'}://${registry}`;
 }
 
 /** Asks the registry what the tag stands for. Rejects ORIGIN_FAILED, ORIGIN_UNREACHABLE, ORIGIN_UNKNOWN, CREDENTIALS_INVALID, or as the signal says. */

@@ -5,6 +5,7 @@ import { facts } from '../cli/table.ts';
 import { packageVersion } from '../cli/version.ts';
 import { registryRows } from '../membership/membership-rows.ts';
 import type { RegistryMembership } from '../membership/registry-membership.ts';
+import { endpointOf } from '../pull/registry-endpoint.ts';
 import { formatAddress, isLoopbackHost, localAddress } from '../settings/address.ts';
 
 export interface MirrorAnnouncement {
@@ -79,12 +80,15 @@ export function mirrorBanner(announcement: MirrorAnnouncement): string {
 
 function tryText({ agent, config, launcher }: MirrorAnnouncement): string {
   const { mirror, metrics } = agent.listeners;
-  const registry = config.node.registries[0]?.name ?? 'registry';
+  const { name, endpoint } = config.node.registries[0] ?? { name: 'docker.io', endpoint: '' };
+  const image = name === 'docker.io' ? 'library/alpine:3' : '<repository>:<tag>';
+  // Where the name alone does not lead to the registry, a tag is resolved at its address.
+  const origin = endpoint === endpointOf(name) ? '' : ` --origin ${endpoint}`;
   const address = localAddress(mirror);
   return [
     'Tell containerd (certs.d/<registry>/hosts.toml):',
     '',
-    `  server = "${config.node.registries[0]?.endpoint ?? 'https://registry'}"`,
+    `  server = "${endpoint}"`,
     `  [host."http://${address}"]`,
     '    capabilities = ["pull", "resolve"]',
     '    skip_verify = true',
@@ -92,7 +96,7 @@ function tryText({ agent, config, launcher }: MirrorAnnouncement): string {
     'Try in a second terminal:',
     '',
     `  ${launcher} mirror status --ops ${localAddress(metrics)}`,
-    `  ${launcher} pull ${registry}/library/alpine:3 --mirror ${address}`,
+    `  ${launcher} pull ${name}/${image} --mirror ${address}${origin}`,
   ].join('\n');
 }
 

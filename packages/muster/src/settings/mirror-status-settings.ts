@@ -44,7 +44,8 @@ export const doctorMirrorSettings = defineSettings({
     type: 'path',
     environment: 'MUSTER_CONTAINERD_CONFIG',
     default: '/etc/containerd/config.toml',
-    description: "Configuration of containerd, which names the folder of its registries' settings.",
+    description:
+      "Configuration of containerd, which names the folder of its registries' settings; none: there is none.",
     group: 'Runtime',
   },
   'certs-dir': {
@@ -58,14 +59,14 @@ export const doctorMirrorSettings = defineSettings({
     environment: 'MUSTER_REGISTRIES_CONF',
     default: '/etc/containers/registries.conf',
     description:
-      'Configuration of Podman and CRI-O; files in the folder of the same name with .d count, too.',
+      'Configuration of Podman and CRI-O; files in the folder of the same name with .d count, too. none: there is none.',
     group: 'Runtime',
   },
   'docker-config': {
     type: 'path',
     environment: 'MUSTER_DOCKER_CONFIG',
     default: '/etc/docker/daemon.json',
-    description: 'Configuration of Docker.',
+    description: 'Configuration of Docker; none: there is none.',
     group: 'Runtime',
   },
 });

@@ -99,6 +99,11 @@ test('a refusal tells its reason; what is busy is asked again', async () => {
     hint: expect.stringContaining('upstream-registries') as unknown,
   });
   expect(missing.seen).toHaveLength(1);
+  const other = await mirrorWith((_, response) => void response.writeHead(404).end('nothing of a registry'));
+  await expect(fetchObject(other.place, object, sink(), never)).rejects.toMatchObject({
+    code: 'MIRROR_REFUSED',
+    hint: expect.stringContaining('address for container runtimes') as unknown,
+  });
   const busy = await mirrorWith(
     (_, response) => void response.writeHead(503, { 'retry-after': '0' }).end(),
     whole,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { formatReference, parseReference } from '../../src/pull/reference.ts';
-import { endpointOf } from '../../src/pull/resolve-tag.ts';
+import { endpointOf } from '../../src/pull/registry-endpoint.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}` as const;
 

@@ -59,6 +59,9 @@ describe('a mirror that the command line runs', () => {
     expect(text).toMatch(/\naddresses {7}\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/12D3KooW\w+\n/);
     expect(text).toContain('pre-shared key  none: the network is open');
     expect(text).toContain('Whoever reaches the transfer port can read');
+    expect(text).toMatch(
+      /muster pull lab\.example\/<repository>:<tag> --mirror \S+ --origin http:\/\/127\.0\.0\.1:1\n/,
+    );
     expect(text).toMatch(/\[host\."http:\/\/127\.0\.0\.1:\d+"\]/);
     const status = /^ {2}muster (mirror status .+)$/m.exec(text)?.[1] ?? '';
     const shown = await run(status.split(' '));
