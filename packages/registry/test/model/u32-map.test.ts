@@ -50,3 +50,25 @@ it('takes the largest key', () => {
   expect(map.get(0xffff_ffff)).toBe(7);
   expect(map.get(0xffff_fffe)).toBe(-1);
 });
+
+it('gives keys their place when their range becomes dense, and takes sparse ones all the same', () => {
+  const map = new U32Map();
+  const model = new Map<number, number>();
+  const set = (k: number, value: number): void => {
+    map.set(k, value);
+    model.set(k, value);
+  };
+  // Far ahead of the others, so not yet in the dense part.
+  for (let k = 40_000; k < 40_100; k++) set(k, k + 7);
+  for (let k = 1; k < 60_000; k += k < 30_000 ? 1 : 3) set(k, k + 1);
+  for (let k = 5; k < 60_000; k += 10) {
+    map.delete(k);
+    model.delete(k);
+  }
+  // Long after the first ones are gone, ids lie beyond what the dense part makes room for.
+  for (let k = 10_000_000; k < 10_020_000; k++) set(k, k - 10_000_000);
+  for (const k of [1, 40_000, 10_000_000]) set(k, 1);
+  expect(map.size).toBe(model.size);
+  for (let k = 0; k < 70_000; k++) expect(map.get(k)).toBe(model.get(k) ?? -1);
+  for (const [k, value] of model) expect(map.get(k)).toBe(value);
+});
