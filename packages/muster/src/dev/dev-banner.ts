@@ -2,7 +2,7 @@
 import { count, showBytes } from '../cli/progress.ts';
 import { facts, table } from '../cli/table.ts';
 import { packageVersion } from '../cli/version.ts';
-import type { FleetFile } from '../fleet/fleet-file.ts';
+import type { FleetFile, FleetRole } from '../fleet/fleet-file.ts';
 
 export interface DevAnnouncement {
   readonly fleet: FleetFile;
@@ -96,20 +96,23 @@ export function commandsToTry({
   const command = (words: string): string =>
     `${launcher} ${words}${folderFlag === '' ? '' : ` ${folderFlag}`}`;
   const { members } = fleet;
-  const peer = (members.findLast(({ role }) => role === 'node') ?? members[0])?.name ?? 'delta';
-  const hasMirrors = members.some(({ role }) => role === 'mirror');
-  const pull = [
-    command(`pull ${imageOf(fleet)}`),
-    'an image through a mirror, and where it had each object from',
+  const has = (wanted: FleetRole, atLeast: number): boolean =>
+    members.filter(({ role }) => role === wanted).length >= atLeast;
+  const peer = members.findLast(({ role }) => role === 'node')?.name ?? 'indexer-1';
+  const isDivisible = has('indexer', 2) && has('node', 2) && has('mirror', 2);
+  const tries = [
+    [true, `find ${peer}`, `who and where is ${peer}, and who says so`],
+    [
+      has('mirror', 1),
+      `pull ${imageOf(fleet)}`,
+      'an image through a mirror, and where it had each object from',
+    ],
+    [has('node', 2), 'demo kill-registry', 'find it again with the registry dead'],
+    [has('indexer', 2), 'demo liar', 'an indexer that lies is found out'],
+    [true, 'demo pull --peers 20', 'many peers, one request to the origin'],
+    [isDivisible, 'demo partition', 'cut the fleet in two, and heal it'],
   ] as const;
-  return [
-    [command(`find ${peer}`), `who and where is ${peer}, and who says so`],
-    ...(hasMirrors ? [pull] : []),
-    [command('demo kill-registry'), 'find it again with the registry dead'],
-    [command('demo liar'), 'an indexer that lies is found out'],
-    [command('demo pull --peers 20'), 'many peers, one request to the origin'],
-    [command('demo partition'), 'cut the fleet in two, and heal it'],
-  ];
+  return tries.flatMap(([isPossible, words, what]) => (isPossible ? [[command(words), what]] : []));
 }
 
 /** What an operator should know. */

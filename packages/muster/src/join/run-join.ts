@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { loadConfig, readSecretFile } from '@muster/core';
+import { loadConfig, MusterError, readSecretFile } from '@muster/core';
 import { discoverySettings } from '@muster/discovery/config';
 import type { CommandContext } from '../cli/command.ts';
 import { cliErrors } from '../cli/cli-errors.ts';
@@ -50,14 +50,25 @@ export async function runJoin(context: Context): Promise<number> {
   return await runJoined(context, { folder, answer, name, host: line.host });
 }
 
+/** What is told of a registry that does not answer: where it is stands in the line, and no flag names another. */
+function absent(error: unknown): never {
+  if (!(error instanceof MusterError) || error.code !== 'CONNECT_FAILED') throw error;
+  throw fleetErrors.create(
+    'CONTROL_UNREACHABLE',
+    `the fleet of this join line does not answer: ${error.message}`,
+    {
+      hint: 'Does it still run? `npm start` (or `muster dev`) starts one, and prints a new line.',
+      cause: error,
+    },
+  );
+}
+
 /** Registers and redeems. Rejects what the client and the control address reject; then the registration is taken back. */
 async function join(folder: PeerFolder, line: JoinLine, name: string): Promise<JoinAnswer> {
   const { identity } = folder;
-  await using client = fleetRegistryClient(formatAddress({ host: line.host, port: line.registryPort }), {
-    timeoutMs: TIMEOUT_MS,
-    identity,
-  });
-  const registered = await client.register({ hostname: name, version: packageVersion() });
+  const address = formatAddress({ host: line.host, port: line.registryPort });
+  await using client = fleetRegistryClient(address, { timeoutMs: TIMEOUT_MS, identity });
+  const registered = await client.register({ hostname: name, version: packageVersion() }).catch(absent);
   const { nodeId, hostname } = registered;
   try {
     if (hostname.kind === 'refused') {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { commandsToTry, devBanner, devReadyEvent } from '../../src/dev/dev-banner.ts';
+import type { FleetFile, FleetRole } from '../../src/fleet/fleet-file.ts';
 import { fleetFile } from '../support/fleet-file.ts';
 
 const announcement = {
@@ -62,13 +63,24 @@ it('a banner says when there is no page to show, and tells of a fleet in real ti
   expect(text).not.toContain('multiplied');
 });
 
+function fleetOf(counts: Readonly<Partial<Record<FleetRole, number>>>): FleetFile {
+  const members = Object.entries(counts).flatMap(([role, amount]) =>
+    Array.from({ length: amount }, (_, index) => ({
+      name: `${role}-${index + 1}`,
+      role: role as FleetRole,
+      state: 'running' as const,
+    })),
+  );
+  return { ...fleetFile('/fleet'), members };
+}
+
 it('commands to try name the folder when it is not the default one', () => {
-  const { fleet } = announcement;
+  const fleet = fleetOf({ registry: 1, indexer: 2, node: 4, mirror: 4 });
   const commands = commandsToTry({ fleet, launcher: 'muster', folderFlag: '--fleet /x' }).map(
     ([command]) => command,
   );
   expect(commands).toEqual([
-    'muster find bravo --fleet /x',
+    'muster find node-4 --fleet /x',
     'muster pull fleet.localhost/demo/app:v1 --fleet /x',
     'muster demo kill-registry --fleet /x',
     'muster demo liar --fleet /x',
@@ -78,9 +90,9 @@ it('commands to try name the folder when it is not the default one', () => {
 });
 
 it('commands to try are such as the fleet has members for', () => {
-  const fleet = fleetFile('/fleet');
+  const fleet = fleetOf({ registry: 1, indexer: 1 });
   const commands = commandsToTry({ fleet, launcher: 'muster', folderFlag: '' }).map(([command]) => command);
-  expect(commands.filter((command) => command.includes(' pull '))).toEqual(['muster demo pull --peers 20']);
+  expect(commands).toEqual(['muster find indexer-1', 'muster demo pull --peers 20']);
 });
 
 it('scripts are told the same', () => {

@@ -121,6 +121,10 @@ describe('muster join', () => {
     expect(errorOf(noControl)).toMatchObject({ code: 'CONTROL_UNREACHABLE' });
     const noRegistry = await join(line({ registryPort: 1 }));
     expect(noRegistry.exitCode).toBe(EXIT_CODES.unreachable.code);
+    expect(errorOf(noRegistry)).toMatchObject({
+      code: 'CONTROL_UNREACHABLE',
+      hint: expect.stringContaining('still run') as string,
+    });
     expect(existsSync(folder.path('peers'))).toBe(false);
     expect(await names()).toEqual(['owner']);
     expect(control.asked).toEqual([]);
