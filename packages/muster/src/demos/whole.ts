@@ -1,4 +1,5 @@
 /** Whom a demo works with, and that they run. */
+import { count } from '../cli/progress.ts';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
 import type { FleetFile, FleetMember, FleetRole } from '../fleet/fleet-file.ts';
 import type { FleetControl } from './ports.ts';
@@ -33,9 +34,11 @@ export function membersOf(
 ): readonly FleetMember[] {
   const found = fleet.members.filter((member) => member.role === role && member.misbehaves === undefined);
   if (found.length >= atLeast) return found;
+  // A demo tells what it found, not what could be done about it: that is in the text.
+  const flag = role === 'registry' || role === 'origin' ? '' : `: muster dev --${role}s ${atLeast}`;
   throw fleetErrors.create(
     'FLEET_MEMBER_UNKNOWN',
-    `this demo needs at least ${atLeast} of role ${role}, and the fleet has ${found.length}`,
+    `the fleet has ${count(found.length, role)}, and this demo needs at least ${atLeast}${flag}`,
     { hint: 'Start the fleet with more members, or with its defaults.', details: { role } },
   );
 }

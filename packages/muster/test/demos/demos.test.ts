@@ -106,5 +106,7 @@ test('a fleet that is too small is told so', async () => {
   const fleet = new FakeFleet();
   await fleet.remove('indexer-2');
   const report = await fleet.run(LIAR(fleet));
-  expect(report.checks.at(-1)?.found).toMatch(/needs at least 2 of role indexer/);
+  expect(report.checks.at(-1)?.found).toMatch(
+    /has 1 indexer, and this demo needs at least 2: muster dev --indexers 2/,
+  );
 });
