@@ -11,10 +11,11 @@ import {
 } from '@muster/core';
 import type { CommandContext } from '../cli/command.ts';
 import type { FleetFile } from '../fleet/fleet-file.ts';
+import type { FileLock } from '../fleet/file-lock.ts';
 import { readFleetFile } from '../fleet/fleet-files.ts';
 import type { demosSettings } from '../settings/demos-settings.ts';
 import { ControlClient } from './adapters/control-client.ts';
-import { DemoLock } from './adapters/demo-lock.ts';
+import { takeDemoLock } from './adapters/demo-lock.ts';
 import { showCheck, showReport, showStep } from './show.ts';
 import { type DemoReport, runScript, type Script, type StoryParts } from './story.ts';
 
@@ -46,11 +47,11 @@ export async function runDemo(
   const ending = new AbortController();
   const ended = Promise.withResolvers<void>();
   const lifecycle = new Lifecycle({ timers: systemTimers, logger: silentLogger });
-  let lock: DemoLock | undefined;
+  let lock: FileLock | undefined;
   lifecycle.add({
     name: 'lock',
     start: async () => {
-      lock = await DemoLock.take(join(file.folder, 'demo.lock'));
+      lock = await takeDemoLock(join(file.folder, 'demo.lock'));
     },
     stop: () => lock?.release(),
   });

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { EXIT_CODES } from '@muster/core';
 import { afterEach, expect, test } from 'vitest';
-import { DemoLock } from '../../src/demos/adapters/demo-lock.ts';
+import { takeDemoLock } from '../../src/demos/adapters/demo-lock.ts';
 import type { DemoReport } from '../../src/demos/story.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { errorOf, run } from '../support/test-io.ts';
@@ -90,7 +90,7 @@ test('what keeps a demo from beginning has a code of its own', async () => {
   await write(await emptyFleet(), 'another');
   expect(errorOf(await run(demo)).code).toBe('CONTROL_UNAUTHORIZED');
   await write(await emptyFleet());
-  const lock = await DemoLock.take(folder.path('demo.lock'));
+  const lock = await takeDemoLock(folder.path('demo.lock'));
   const second = await run(demo);
   lock.release();
   expect(errorOf(second).code).toBe('DEMO_RUNNING');

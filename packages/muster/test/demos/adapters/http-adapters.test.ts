@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { systemClock, systemTimers } from '@muster/core';
 import { afterEach, expect, test } from 'vitest';
 import { ControlClient } from '../../../src/demos/adapters/control-client.ts';
-import { DemoLock } from '../../../src/demos/adapters/demo-lock.ts';
+import { takeDemoLock } from '../../../src/demos/adapters/demo-lock.ts';
 import { HttpOrigin } from '../../../src/demos/adapters/http-origin.ts';
 import { StatusScores } from '../../../src/demos/adapters/status-scores.ts';
 import type { FleetFile, FleetMember } from '../../../src/fleet/fleet-file.ts';
@@ -160,9 +160,9 @@ test('pools and scores are read from status endpoints', async () => {
 
 test('one demo at a time', async () => {
   const path = folder.path('demo.lock');
-  const lock = await DemoLock.take(path);
-  await expect(DemoLock.take(path)).rejects.toMatchObject({ code: 'DEMO_RUNNING' });
+  const lock = await takeDemoLock(path);
+  await expect(takeDemoLock(path)).rejects.toMatchObject({ code: 'DEMO_RUNNING' });
   lock.release();
   lock.release();
-  (await DemoLock.take(path)).release();
+  (await takeDemoLock(path)).release();
 });
