@@ -45,7 +45,7 @@ describe('the command line', () => {
     ],
     [['nodes', 'get'], "missing required argument 'node'", '`muster help nodes get` tells'],
     [['nodes', 'list', 'x'], 'too many arguments', '`muster help nodes list` tells'],
-    [['pull', '--flat', 'x'], "unknown option '--flat'", '`muster help pull` tells'],
+    [['pull', '--quick', 'x'], "unknown option '--quick'", '`muster help pull` tells'],
     [['--flat'], "unknown option '--flat'", '`muster help` lists'],
     [
       ['registry', 'backup'],
