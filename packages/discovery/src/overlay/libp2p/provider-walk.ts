@@ -66,7 +66,6 @@ export interface TableParts {
   };
   readonly routingTable: {
     closestPeers(place: Uint8Array, options: { readonly count: number }): readonly Libp2pPeerId[];
-    queueRoutingTableUpdate(peer: Libp2pPeerId): void;
     remove(peer: Libp2pPeerId): Promise<void>;
   };
   readonly providers: {
@@ -264,7 +263,6 @@ class Walk {
         hasAnswered = true;
         answers.observe(clock.monotonic() - since, clock.monotonic());
         for (const closer of event.closer.slice(0, MAX_NAMED)) this.#meet(closer.id);
-        this.#table.routingTable.queueRoutingTableUpdate(peer);
         this.#onAnswer(event);
       }
     } catch {

@@ -59,7 +59,6 @@ class Fleet {
   readonly table = {
     routingTable: {
       closestPeers: () => this.known.map((index) => this.members[index]!.info.id),
-      queueRoutingTableUpdate: () => undefined,
       remove: async (peer: PeerInfo['id']) => void this.removed.push(this.#indexOf(peer)),
     },
     providers: {
