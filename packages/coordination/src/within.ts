@@ -6,7 +6,7 @@ import { coordinationErrors } from './errors.ts';
  * when the time is over, and with the reason of `signal` when that is aborted; the work's own signal is aborted in both cases.
  */
 export async function within<T>(
-  timers: Timers,
+  timers: Pick<Timers, 'after'>,
   budgetMs: number,
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,

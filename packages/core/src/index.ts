@@ -26,6 +26,7 @@ export type {
   WaitLimit,
 } from './ports/index.ts';
 export { AdaptiveTimeout } from './adaptive-timeout.ts';
+export { ownTime } from './own-time.ts';
 export { fileStorage } from './adapters/file-storage.ts';
 export { systemClock, systemTimers } from './adapters/system-clock.ts';
 export { systemRandom } from './adapters/system-random.ts';

@@ -7,7 +7,7 @@
 import { coordinationErrors } from '../errors.ts';
 import type { FailureClass, PleasePullResult, PullIntent } from '../types.ts';
 import { within } from '../within.ts';
-import type { CascadeContext } from './context.ts';
+import { type CascadeContext, MAX_CALL_MS } from './context.ts';
 import type { ColdStartRequest } from './resolution.ts';
 
 export type AskOutcome =
@@ -49,11 +49,10 @@ async function pleasePull(
   nodeId: string,
   signal: AbortSignal,
 ): Promise<AskOutcome> {
-  const { coordinator, local, timers, clock } = context.parts;
+  const { coordinator, local, clock } = context.parts;
   const { digest, kind, registry, repository, trigger = 'mirror' } = request;
-  const timeoutMs = context.queryTimeoutMs();
-  const results = await within(timers, timeoutMs, signal, async (inner) => {
-    const limits = { signal: inner, timeoutMs };
+  const results = await within(context.ownTime, context.queryTimeoutMs(), signal, async (inner) => {
+    const limits = { signal: inner, timeoutMs: MAX_CALL_MS };
     if (nodeId !== context.self) {
       const since = clock.monotonic();
       const answers = await coordinator.pleasePull(nodeId, { registry, repository, kind }, [digest], limits);

@@ -1,6 +1,6 @@
 /** What a run of the cascade works with: the parts it is handed, and the little that outlives a run (10.9). */
 
-import { AdaptiveTimeout, type Clock, type EventBus, type Logger, type Timers } from '@muster/core';
+import { AdaptiveTimeout, type Clock, type EventBus, type Logger, ownTime, type Timers } from '@muster/core';
 import { RankMemo } from '../election/hrw.ts';
 import { MismatchLimiter } from '../election/mismatch-limiter.ts';
 import { ElectionView } from '../election/view.ts';
@@ -23,6 +23,8 @@ import { within } from '../within.ts';
 /** For the whole fan-out of a probe, and for each call (10.1); longer only where answers have been found to take longer. */
 const QUERY_TIMEOUT_MS = 2_000;
 const MAX_QUERY_TIMEOUT_MS = 8_000;
+/** A call ends after that, whether this process ran meanwhile or not. */
+export const MAX_CALL_MS = 15_000;
 
 const LACKS_PARTIAL_MS = 600_000;
 const MAX_LACKING = 4096;
@@ -86,11 +88,14 @@ export class CascadeContext {
   readonly honour: HonourWindows;
   readonly ranks = new RankMemo();
   readonly mismatches = new MismatchLimiter();
+  /** For limits on the answers of others. */
+  readonly ownTime: Pick<Timers, 'after'>;
   readonly #answers = new AdaptiveTimeout(QUERY_TIMEOUT_MS, MAX_QUERY_TIMEOUT_MS);
   readonly #lacksPartialUntil = new Map<string, number>();
 
   constructor(parts: ColdStartParts) {
     this.parts = parts;
+    this.ownTime = ownTime(parts.timers);
     this.view = new ElectionView(parts.options);
     this.watch = new StallWatch(parts.options);
     this.honour = new HonourWindows(parts.options);
@@ -123,9 +128,9 @@ export class CascadeContext {
 
   /** One question to one node, or to ourselves, within {@link queryTimeoutMs}. Rejects when it is not answered. */
   async intent(nodeId: string, digest: Digest, signal: AbortSignal): Promise<PullIntent> {
-    const { coordinator, local, timers, clock } = this.parts;
-    const timeoutMs = this.queryTimeoutMs();
-    const intent = await within(timers, timeoutMs, signal, async (inner) => {
+    const { coordinator, local, clock } = this.parts;
+    const timeoutMs = MAX_CALL_MS;
+    const intent = await within(this.ownTime, this.queryTimeoutMs(), signal, async (inner) => {
       if (nodeId !== this.self) {
         const since = clock.monotonic();
         const answer = await coordinator.pullIntent(nodeId, digest, { signal: inner, timeoutMs });

@@ -18,6 +18,8 @@ export interface ProbeOptions {
   readonly budgetMs: number;
   readonly trustedClasses: readonly FailureClass[];
   readonly timers: Timers;
+  /** For the budget. */
+  readonly ownTime: Pick<Timers, 'after'>;
   readonly signal: AbortSignal;
   readonly ask: (candidate: Candidate, signal: AbortSignal) => Promise<PullIntent>;
   readonly onFailure: (candidate: Candidate, error: unknown) => void;
@@ -34,7 +36,7 @@ export async function probe(options: ProbeOptions): Promise<readonly ProbeReply[
   const replies = new Map<Candidate, PullIntent>();
   const { promise: isOver, resolve: end, reject } = Promise.withResolvers<void>();
   const calls = new AbortController();
-  const budget = timers.after(options.budgetMs, end);
+  const budget = options.ownTime.after(options.budgetMs, end);
   const onAbort = (): void => reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   let grace: { cancel(): void } | undefined;

@@ -191,6 +191,7 @@ export class CascadeRun {
       budgetMs: this.context.queryTimeoutMs(),
       trustedClasses,
       timers: parts.timers,
+      ownTime: this.context.ownTime,
       signal: this.signal,
       ask: async ({ node }, signal) => this.context.intent(node.id, this.request.digest, signal),
       onFailure: ({ node }, error) =>

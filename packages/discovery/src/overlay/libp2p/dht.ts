@@ -20,7 +20,7 @@ import type { GuardedDatastore, NamespaceRules } from './datastore.ts';
 import { raceAbort, startDeadline } from './deadline.ts';
 import type { BaseServices } from './host.ts';
 import { parsePeer } from './parts.ts';
-import { RecentNames } from './recent-names.ts';
+import { offerOnce } from './recent-names.ts';
 import { announce, findProviders, newAnswerTimes, type TableParts, type WalkHost } from './provider-walk.ts';
 
 /** Multihash code of SHA2-256: providers of other hashes are never found. */
@@ -32,9 +32,6 @@ const SELF_LOOKUP_MS = 10_000;
 const DAY_MS = 86_400_000;
 /** Once a value is there, how long after the last answer a get still waits for a better one. */
 const GET_GRACE_MS = 1_000;
-/** How long a peer that answers name is not offered to the table again. */
-const NAMED_AGAIN_MS = 60_000;
-const MAX_NAMED = 4_096;
 /** How often a bootstrap looks whether the peers it dialled have reached the routing table. */
 const BOOTSTRAP_POLL_MS = 50;
 
@@ -77,7 +74,6 @@ export class Libp2pDht implements Dht {
   #mode: 'client' | 'server' | undefined;
   readonly #stopped = new AbortController();
   readonly #answers = newAnswerTimes();
-  readonly #named = new RecentNames(NAMED_AGAIN_MS, MAX_NAMED);
 
   constructor(host: DhtHost) {
     // Every operation that is under way listens to it.
@@ -109,7 +105,7 @@ export class Libp2pDht implements Dht {
       return;
     }
     const service = createService(this.#host, mode);
-    this.#introduceOnce(service);
+    offerOnce(service, this.#host.clock);
     service.addEventListener('peer', (event) => this.#host.onDiscovered(event.detail));
     this.#service = service;
     this.#mode = mode;
@@ -314,18 +310,6 @@ export class Libp2pDht implements Dht {
   #started(): Service {
     if (this.#service === undefined) throw failed('the table is not started');
     return this.#service;
-  }
-
-  /**
-   * Every answer names twenty neighbours, most of whom are in the table already; offering one to it costs more than all that was
-   * done for the answer. So one that is only named is offered once a minute; one that has connected, always.
-   */
-  #introduceOnce(service: Service): void {
-    const offer = service.onPeerConnect.bind(service);
-    service.onPeerConnect = async (peer) => {
-      if ('protocols' in peer || this.#named.isNews(peer.id.toString(), this.#host.clock.monotonic()))
-        await offer(peer);
-    };
   }
 
   async #introduce(peer: Libp2pPeerId, service: Service): Promise<void> {

@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { PeerId as Libp2pPeerId, PeerInfo } from '@libp2p/interface';
 import type { QueryEvent } from '@libp2p/kad-dht';
-import { AdaptiveTimeout, type Clock, type TimerHandle, type Timers } from '@muster/core';
+import { AdaptiveTimeout, type Clock, ownTime, type TimerHandle, type Timers } from '@muster/core';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { CID } from 'multiformats/cid';
 import { Shortlist } from './shortlist.ts';
@@ -254,7 +254,9 @@ class Walk {
     const { answers, clock, timers } = this.#host;
     const question = new AbortController();
     const since = clock.monotonic();
-    const limit = timers.after(answers.limitMs(since), () => question.abort(new Error('no answer in time')));
+    const limit = ownTime(timers).after(answers.limitMs(since), () =>
+      question.abort(new Error('no answer in time')),
+    );
     const options = { signal: AbortSignal.any([signal, question.signal]), path: NO_PATH };
     let hasAnswered = false;
     try {
