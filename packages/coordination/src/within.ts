@@ -1,4 +1,4 @@
-import type { Timers } from '@muster/core';
+import type { TimerHandle, Timers } from '@muster/core';
 import { coordinationErrors } from './errors.ts';
 
 /**
@@ -11,6 +11,16 @@ export async function within<T>(
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  return withinLimit((end) => timers.after(budgetMs, end), signal, work, `${budgetMs} ms`);
+}
+
+/** As {@link within}, for a limit that `arm` sets and whose name is `limit`. */
+export async function withinLimit<T>(
+  arm: (end: () => void) => TimerHandle,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+  limit: string,
+): Promise<T> {
   signal?.throwIfAborted();
   const inner = new AbortController();
   const { promise: ended, reject } = Promise.withResolvers<never>();
@@ -20,9 +30,7 @@ export async function within<T>(
   };
   const onAbort = (): void => end(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
-  const timer = timers.after(budgetMs, () =>
-    end(coordinationErrors.create('RPC_TIMEOUT', `no answer within ${budgetMs} ms`)),
-  );
+  const timer = arm(() => end(coordinationErrors.create('RPC_TIMEOUT', `no answer within ${limit}`)));
   try {
     return await Promise.race([work(inner.signal), ended]);
   } finally {

@@ -6,6 +6,8 @@
  * dead peers would.
  */
 
+import type { Clock, TimerHandle, Timers } from './ports/index.ts';
+
 /** Weights of the newest time: in the mean, and in the deviation. */
 const MEAN_WEIGHT = 1 / 8;
 const DEVIATION_WEIGHT = 1 / 4;
@@ -43,6 +45,23 @@ export class AdaptiveTimeout {
     if (this.#mean === undefined || this.#isForgotten(now)) return this.#minMs;
     const limit = this.#mean + DEVIATIONS * this.#deviation;
     return Math.round(Math.min(this.#maxMs, Math.max(this.#minMs, limit)));
+  }
+
+  /** Calls back when the limit is over; answers to others that come late meanwhile lengthen this wait as well. */
+  after(timers: Pick<Timers, 'after'>, clock: Clock, callback: () => void): TimerHandle {
+    let waitedMs = 0;
+    let timer: TimerHandle | undefined;
+    const look = (): void => {
+      const restMs = this.limitMs(clock.monotonic()) - waitedMs;
+      if (restMs <= 0) {
+        callback();
+        return;
+      }
+      waitedMs += restMs;
+      timer = timers.after(restMs, look);
+    };
+    look();
+    return { cancel: () => timer?.cancel() };
   }
 
   #isForgotten(now: number): boolean {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AdaptiveTimeout } from '../src/index.ts';
+import { ManualClock } from '../src/testing/index.ts';
 
 test('nothing is known, or answers are quick: the least', () => {
   const timeout = new AdaptiveTimeout(2_000, 8_000);
@@ -47,4 +48,28 @@ test('whatever it is told, the limit stays between the two', () => {
       }
     }),
   );
+});
+
+test('a wait that runs already grows with answers to others that come late', () => {
+  const clock = new ManualClock();
+  const timeout = new AdaptiveTimeout(2_000, 8_000);
+  let endedAt: number | undefined;
+  const startedAt = clock.monotonic();
+  timeout.after(clock, clock, () => (endedAt = clock.monotonic() - startedAt));
+  clock.advance(1_999);
+  timeout.observe(1_500, clock.monotonic());
+  clock.advance(10_000);
+  expect(endedAt).toBe(4_500);
+});
+
+test('a wait without answers ends with the least, and never when it is cancelled', () => {
+  const clock = new ManualClock();
+  const timeout = new AdaptiveTimeout(2_000, 8_000);
+  let ended = 0;
+  timeout.after(clock, clock, () => (ended += 1));
+  timeout.after(clock, clock, () => (ended += 10)).cancel();
+  clock.advance(1_999);
+  expect(ended).toBe(0);
+  clock.advance(1);
+  expect(ended).toBe(1);
 });

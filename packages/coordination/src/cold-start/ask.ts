@@ -6,7 +6,6 @@
 
 import { coordinationErrors } from '../errors.ts';
 import type { FailureClass, PleasePullResult, PullIntent } from '../types.ts';
-import { within } from '../within.ts';
 import { type CascadeContext, MAX_CALL_MS } from './context.ts';
 import type { ColdStartRequest } from './resolution.ts';
 
@@ -51,7 +50,7 @@ async function pleasePull(
 ): Promise<AskOutcome> {
   const { coordinator, local, clock } = context.parts;
   const { digest, kind, registry, repository, trigger = 'mirror' } = request;
-  const results = await within(context.ownTime, context.queryTimeoutMs(), signal, async (inner) => {
+  const results = await context.patiently(signal, async (inner) => {
     const limits = { signal: inner, timeoutMs: MAX_CALL_MS };
     if (nodeId !== context.self) {
       const since = clock.monotonic();

@@ -1,6 +1,14 @@
 /** What a run of the cascade works with: the parts it is handed, and the little that outlives a run (10.9). */
 
-import { AdaptiveTimeout, type Clock, type EventBus, type Logger, ownTime, type Timers } from '@muster/core';
+import {
+  AdaptiveTimeout,
+  type Clock,
+  type EventBus,
+  type Logger,
+  ownTime,
+  type TimerHandle,
+  type Timers,
+} from '@muster/core';
 import { RankMemo } from '../election/hrw.ts';
 import { MismatchLimiter } from '../election/mismatch-limiter.ts';
 import { ElectionView } from '../election/view.ts';
@@ -18,7 +26,7 @@ import type {
 } from '../parts.ts';
 import type { CoordinationSettings } from '../settings.ts';
 import type { Digest, Provider, PullIntent } from '../types.ts';
-import { within } from '../within.ts';
+import { withinLimit } from '../within.ts';
 
 /** For the whole fan-out of a probe, and for each call (10.1); longer only where answers have been found to take longer. */
 const QUERY_TIMEOUT_MS = 2_000;
@@ -88,14 +96,13 @@ export class CascadeContext {
   readonly honour: HonourWindows;
   readonly ranks = new RankMemo();
   readonly mismatches = new MismatchLimiter();
-  /** For limits on the answers of others. */
-  readonly ownTime: Pick<Timers, 'after'>;
+  readonly #ownTime: Pick<Timers, 'after'>;
   readonly #answers = new AdaptiveTimeout(QUERY_TIMEOUT_MS, MAX_QUERY_TIMEOUT_MS);
   readonly #lacksPartialUntil = new Map<string, number>();
 
   constructor(parts: ColdStartParts) {
     this.parts = parts;
-    this.ownTime = ownTime(parts.timers);
+    this.#ownTime = ownTime(parts.timers);
     this.view = new ElectionView(parts.options);
     this.watch = new StallWatch(parts.options);
     this.honour = new HonourWindows(parts.options);
@@ -115,9 +122,17 @@ export class CascadeContext {
     this.view.observe(snapshot, own?.zone ?? '', clock.monotonic());
   }
 
-  /** How long an answer of another node is waited for: two seconds, unless the others have lately taken longer. */
-  queryTimeoutMs(): number {
-    return this.#answers.limitMs(this.parts.clock.monotonic());
+  /**
+   * Calls back when an answer has been waited for long enough: two seconds in which this process ran, or longer where answers have
+   * lately taken longer.
+   */
+  afterPatience(callback: () => void): TimerHandle {
+    return this.#answers.after(this.#ownTime, this.parts.clock, callback);
+  }
+
+  /** Runs `work` for as long as {@link afterPatience} allows. Rejects RPC_TIMEOUT, and with the reason of the signal. */
+  async patiently<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withinLimit((end) => this.afterPatience(end), signal, work, 'the time that answers take');
   }
 
   /** Another node has answered a question that was asked at `since` (monotonic). */
@@ -126,14 +141,16 @@ export class CascadeContext {
     this.#answers.observe(now - since, now);
   }
 
-  /** One question to one node, or to ourselves, within {@link queryTimeoutMs}. Rejects when it is not answered. */
+  /** One question to one node, or to ourselves, {@link patiently}. Rejects when it is not answered. */
   async intent(nodeId: string, digest: Digest, signal: AbortSignal): Promise<PullIntent> {
     const { coordinator, local, clock } = this.parts;
-    const timeoutMs = MAX_CALL_MS;
-    const intent = await within(this.ownTime, this.queryTimeoutMs(), signal, async (inner) => {
+    const intent = await this.patiently(signal, async (inner) => {
       if (nodeId !== this.self) {
         const since = clock.monotonic();
-        const answer = await coordinator.pullIntent(nodeId, digest, { signal: inner, timeoutMs });
+        const answer = await coordinator.pullIntent(nodeId, digest, {
+          signal: inner,
+          timeoutMs: MAX_CALL_MS,
+        });
         this.answered(since);
         return answer;
       }

@@ -1,6 +1,6 @@
 /** One probe pass (coordination spec 10.3). */
 
-import type { Timers } from '@muster/core';
+import type { TimerHandle, Timers } from '@muster/core';
 import type { Candidate } from '../election/view.ts';
 import type { FailureClass, PullIntent } from '../types.ts';
 import { isTrustedFailure } from './rules.ts';
@@ -15,11 +15,10 @@ export interface ProbeReply {
 
 export interface ProbeOptions {
   readonly candidates: readonly Candidate[];
-  readonly budgetMs: number;
+  /** Calls back when there is no time left. */
+  readonly afterBudget: (end: () => void) => TimerHandle;
   readonly trustedClasses: readonly FailureClass[];
   readonly timers: Timers;
-  /** For the budget. */
-  readonly ownTime: Pick<Timers, 'after'>;
   readonly signal: AbortSignal;
   readonly ask: (candidate: Candidate, signal: AbortSignal) => Promise<PullIntent>;
   readonly onFailure: (candidate: Candidate, error: unknown) => void;
@@ -36,7 +35,7 @@ export async function probe(options: ProbeOptions): Promise<readonly ProbeReply[
   const replies = new Map<Candidate, PullIntent>();
   const { promise: isOver, resolve: end, reject } = Promise.withResolvers<void>();
   const calls = new AbortController();
-  const budget = options.ownTime.after(options.budgetMs, end);
+  const budget = options.afterBudget(end);
   const onAbort = (): void => reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   let grace: { cancel(): void } | undefined;

@@ -188,10 +188,9 @@ export class CascadeRun {
     const probed = view.candidates(this.request.digest, count, limit, this.#now());
     const replies = await probe({
       candidates: probed.filter(({ node }) => node.id !== this.context.self || parts.local !== undefined),
-      budgetMs: this.context.queryTimeoutMs(),
+      afterBudget: (end) => this.context.afterPatience(end),
       trustedClasses,
       timers: parts.timers,
-      ownTime: this.context.ownTime,
       signal: this.signal,
       ask: async ({ node }, signal) => this.context.intent(node.id, this.request.digest, signal),
       onFailure: ({ node }, error) =>

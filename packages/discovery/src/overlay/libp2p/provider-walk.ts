@@ -254,9 +254,7 @@ class Walk {
     const { answers, clock, timers } = this.#host;
     const question = new AbortController();
     const since = clock.monotonic();
-    const limit = ownTime(timers).after(answers.limitMs(since), () =>
-      question.abort(new Error('no answer in time')),
-    );
+    const limit = answers.after(ownTime(timers), clock, () => question.abort(new Error('no answer in time')));
     const options = { signal: AbortSignal.any([signal, question.signal]), path: NO_PATH };
     let hasAnswered = false;
     try {

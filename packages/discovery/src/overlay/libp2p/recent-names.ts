@@ -2,7 +2,7 @@ import type { PeerInfo } from '@libp2p/interface';
 import type { Clock } from '@muster/core';
 
 /** How long a peer that answers name is not offered to the table again. */
-const OFFERED_AGAIN_MS = 60_000;
+const OFFERED_AGAIN_MS = 15_000;
 const MAX_OFFERED = 4_096;
 
 /** Remembers for a while which names were heard, at most `capacity` of them: beyond that the oldest count as news again. */
@@ -31,7 +31,7 @@ export class RecentNames {
 
 /**
  * Every answer names twenty neighbours, most of whom are in the table already; to offer one to it costs more than all that was done
- * for the answer. From now on one that is only named is offered once a minute; one that has connected, always.
+ * for the answer. From now on one that is only named is offered four times a minute at most; one that has connected, always.
  */
 export function offerOnce(table: { onPeerConnect(peer: PeerInfo): Promise<void> }, clock: Clock): void {
   const offered = new RecentNames(OFFERED_AGAIN_MS, MAX_OFFERED);
