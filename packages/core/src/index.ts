@@ -27,6 +27,7 @@ export type {
 } from './ports/index.ts';
 export { AdaptiveTimeout } from './adaptive-timeout.ts';
 export { ownTime } from './own-time.ts';
+export { makeDirectories } from './adapters/make-directories.ts';
 export { fileStorage } from './adapters/file-storage.ts';
 export { systemClock, systemTimers } from './adapters/system-clock.ts';
 export { systemRandom } from './adapters/system-random.ts';

@@ -1,7 +1,8 @@
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { errorCode } from '../errors.ts';
 import type { Storage, StorageEntry, StorageFile } from '../ports/index.ts';
+import { makeDirectories } from './make-directories.ts';
 
 const OPEN_FLAGS = { read: 'r', write: 'r+', create: 'wx+' } as const;
 
@@ -93,7 +94,7 @@ export const fileStorage: Storage = {
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   },
   async makeDirectory(directory) {
-    const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+    const first = await makeDirectories(directory, { mode: 0o700 });
     if (first === undefined) return;
     const top = dirname(first);
     let parent = resolve(directory);

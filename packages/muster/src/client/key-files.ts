@@ -1,8 +1,8 @@
 /** The key of a node, and the id that each registry gave it. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createKeyFile, Identity, readKeyFile, readOrCreateKeyFile } from '@muster/core/identity';
-import { errorCode } from '@muster/core';
+import { errorCode, makeDirectories } from '@muster/core';
 import { cliErrors } from '../cli/cli-errors.ts';
 
 /** Ids by address of the registry. */
@@ -45,7 +45,7 @@ export async function createKey(path: string): Promise<Identity> {
 }
 
 async function makeFolder(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDirectories(dirname(path), { mode: 0o700 });
 }
 
 /** Where the ids of a key are noted. */

@@ -1,8 +1,8 @@
 /** A fleet on this machine: keys, a pre-shared key, members that find one another, and what to try. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { silentLogger, systemRandom, systemTimers } from '@muster/core';
+import { makeDirectories, silentLogger, systemRandom, systemTimers } from '@muster/core';
 import { createPskFile, loadKeyPair, Psk, readPskFile } from '@muster/discovery/keys';
 import type { CommandContext } from '../cli/command.ts';
 import { count } from '../cli/progress.ts';
@@ -67,7 +67,7 @@ export async function runDemo(context: Context): Promise<number> {
 
 async function makeFolder(given: string | undefined): Promise<string> {
   if (given === undefined) return await mkdtemp(join(tmpdir(), 'muster-demo-'));
-  await mkdir(given, { recursive: true, mode: 0o700 });
+  await makeDirectories(given, { mode: 0o700 });
   return resolve(given);
 }
 

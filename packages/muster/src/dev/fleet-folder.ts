@@ -5,9 +5,9 @@
  * full disk and a clock that is off are found before anything is started. Files that others must not read have mode 0600.
  */
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, readFile, statfs } from 'node:fs/promises';
+import { access, readdir, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, errorCode } from '@muster/core';
+import { type Clock, errorCode, makeDirectories } from '@muster/core';
 import { cliErrors } from '../cli/cli-errors.ts';
 import { showBytes } from '../cli/progress.ts';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
@@ -78,7 +78,7 @@ export async function touchFleetFolder(folder: string, clock: Clock): Promise<vo
 
 async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeDirectories(folder, { mode: 0o700 });
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const code = errorCode(cause);

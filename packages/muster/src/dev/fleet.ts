@@ -5,9 +5,8 @@
  * started is stopped, also when the start fails half-way; a member that dies stays dead until it is asked for; the fleet file is
  * there as long as the fleet is, and is replaced whole. When this process dies, its members end with their channels.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, errorCode, type Random, type Timers } from '@muster/core';
+import { type Clock, errorCode, makeDirectories, type Random, type Timers } from '@muster/core';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
 import type { FleetFile, FleetMember } from '../fleet/fleet-file.ts';
 import { writeFleetFile } from '../fleet/fleet-files.ts';
@@ -125,7 +124,7 @@ export class Fleet implements FleetControl {
     const { folder, counts } = this.#options;
     const paths = fleetPaths(folder);
     for (const path of [paths.keys, paths.members, paths.mirrors, paths.logs]) {
-      await mkdir(path, { recursive: true, mode: 0o700 });
+      await makeDirectories(path, { mode: 0o700 });
     }
     await Promise.all([this.#startRegistry(), this.#startOrigin()]);
     const [owner = 'indexer-1'] = memberNamesOf('indexer', counts.indexer);

@@ -5,9 +5,9 @@
  * it has made is removed.
  */
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, rm } from 'node:fs/promises';
+import { access, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '@muster/core';
+import { errorCode, makeDirectories } from '@muster/core';
 import type { Identity } from '@muster/core/identity';
 import { loadKeyPair } from '@muster/discovery/keys';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
@@ -74,7 +74,7 @@ export async function openPeerFolder(path: string, keyPath: string | undefined):
 /** The topmost folder that was made; undefined when all were there. */
 async function makeFolder(path: string): Promise<string | undefined> {
   try {
-    const made = await mkdir(path, { recursive: true, mode: 0o700 });
+    const made = await makeDirectories(path, { mode: 0o700 });
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
     if (made !== undefined) return made;
   } catch (cause) {

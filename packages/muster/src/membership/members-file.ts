@@ -7,9 +7,9 @@
  * nothing, with the reason. It holds no secrets, but who is in the fleet: mode 0600.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode } from '@muster/core';
+import { errorCode, makeDirectories } from '@muster/core';
 import { KEY_BYTES, peerIdOf } from '@muster/core/identity';
 import type { ListedMember } from './confirmed-list.ts';
 
@@ -59,7 +59,7 @@ export async function readMembersFile(path: string, place?: ListPlace): Promise<
 
 /** Writes a list beside the old one and puts it in its place. Rejects with the system's error; the old one is there then. */
 export async function writeMembersFile(path: string, list: ConfirmedMembers): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDirectories(dirname(path), { mode: 0o700 });
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     const file = await open(temporary, 'wx', 0o600);

@@ -1,6 +1,7 @@
 /** A folder in the layout of OCI images, or nowhere: what is pulled without one is verified and dropped. */
-import { mkdir, open, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectories } from '@muster/core';
 import type { Digest } from '@muster/coordination';
 import { cliErrors } from '../cli/cli-errors.ts';
 import type { ObjectSink } from './mirror-client.ts';
@@ -41,7 +42,7 @@ export const NOWHERE: PullTarget = {
 
 /** A layout in this folder; an existing one is added to. Rejects TARGET_EXISTS for a folder with something else in it. */
 export async function openLayout(folder: string): Promise<PullTarget> {
-  await mkdir(join(folder, 'blobs', 'sha256'), { recursive: true });
+  await makeDirectories(join(folder, 'blobs', 'sha256'));
   const layoutPath = join(folder, 'oci-layout');
   const present = await readText(layoutPath);
   if (present === undefined) {

@@ -1,8 +1,8 @@
 /** The data folder: which one is meant, and whether there is a store in it. */
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, stat } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '@muster/core';
+import { errorCode, makeDirectories } from '@muster/core';
 import { cliErrors } from '../cli/cli-errors.ts';
 
 /** Folders that a store consists of. */
@@ -42,7 +42,7 @@ export async function prepareDataDirectory(path: string): Promise<void> {
 /** The same of a folder that is no store. Throws DATA_UNUSABLE. */
 export async function makeDataDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeDirectories(path, { mode: 0o700 });
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const reason = errorCode(cause) ?? String(cause);

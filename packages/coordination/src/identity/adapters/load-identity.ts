@@ -1,6 +1,6 @@
-import { chmod, mkdir, open, readFile } from 'node:fs/promises';
+import { chmod, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode } from '@muster/core';
+import { errorCode, makeDirectories } from '@muster/core';
 import { Identity } from '@muster/core/identity';
 import { coordinationErrors } from '../../errors.ts';
 import { encodeIdentityFile, parseIdentityFile } from '../identity-file.ts';
@@ -28,7 +28,7 @@ export async function loadIdentity(path: string): Promise<LoadedIdentity> {
 async function createFile(path: string): Promise<Identity> {
   const identity = Identity.generate();
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await makeDirectories(dirname(path), { mode: 0o755 });
     const file = await open(path, 'wx', 0o600);
     try {
       await file.writeFile(encodeIdentityFile(identity));

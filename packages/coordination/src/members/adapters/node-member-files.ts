@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeDirectories } from '@muster/core';
 import { coordinationErrors } from '../../errors.ts';
 import type { MemberFiles } from '../files.ts';
 import { MAX_MEMBERS_FILE_BYTES } from '../member-file.ts';
@@ -25,7 +26,7 @@ export const nodeMemberFiles: MemberFiles = {
   },
 
   async list(folder) {
-    await mkdir(folder, { recursive: true });
+    await makeDirectories(folder);
     const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
     const found = await Promise.all(
       names.map(async (name) => {
@@ -43,7 +44,7 @@ export const nodeMemberFiles: MemberFiles = {
 
   async write(path, text) {
     const draft = `${path}.${process.pid}.tmp`;
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectories(dirname(path));
     await writeFile(draft, text, { mode: 0o644 });
     await rename(draft, path);
   },

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeDirectories } from '@muster/core';
 import { coordinationErrors } from '../../errors.ts';
 
 const PID_FILE = '.lock';
@@ -29,7 +30,7 @@ async function ownerOf(directory: string): Promise<number | undefined> {
  * dead owner from a live one. Rejects STORE_LOCKED, with the owner's process id where it is known.
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  await mkdir(directory, { recursive: true, mode: 0o755 });
+  await makeDirectories(directory, { mode: 0o755 });
   const database = new DatabaseSync(join(directory, HELD_FILE), { timeout: 0 });
   try {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');

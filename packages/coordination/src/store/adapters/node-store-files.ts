@@ -1,5 +1,5 @@
-import { mkdir, open, readdir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
-import { errorCode } from '@muster/core';
+import { open, readdir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { errorCode, makeDirectories } from '@muster/core';
 import type { StoreFile, StoreFiles } from '../files.ts';
 import { lockDirectory } from './directory-lock.ts';
 
@@ -39,7 +39,7 @@ export const nodeStoreFiles: StoreFiles = {
     }
   },
   async makeDirectory(directory) {
-    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectories(directory, { mode: DIRECTORY_MODE });
   },
   async syncDirectory(directory) {
     const handle = await open(directory, 'r');

@@ -5,9 +5,8 @@
  * that was asked for. A crash between the two files leaves a private key, to which the next start adds the public one.
  */
 
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode, MusterError } from '@muster/core';
+import { errorCode, makeDirectories, MusterError } from '@muster/core';
 import { Identity } from '@muster/core/identity';
 import { discoveryErrors } from '../../errors.ts';
 import { identityFromPems, publicKeyPem } from '../key-pair.ts';
@@ -89,7 +88,7 @@ async function read(path: string): Promise<SmallFile | undefined> {
 
 async function write(path: string, text: string, mode: number): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectories(dirname(path), { mode: 0o700 });
     await writeNewFile(path, text, mode);
   } catch (cause) {
     if (errorCode(cause) === 'EEXIST') throw present(path);

@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode, MusterError } from '@muster/core';
+import { errorCode, makeDirectories, MusterError } from '@muster/core';
 import { discoveryErrors } from '../../errors.ts';
 import { Psk } from '../psk.ts';
 import { readSmallFile, writeNewFile } from './files.ts';
@@ -29,7 +28,7 @@ export async function readPskFile(path: string): Promise<LoadedPsk> {
 /** Writes a key to a new file, mode 0600. Rejects PSK_INVALID when there is a file already, or on I/O errors. */
 export async function createPskFile(path: string, psk: Psk): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectories(dirname(path), { mode: 0o700 });
     await writeNewFile(path, psk.toText(), 0o600);
   } catch (cause) {
     const isThere = errorCode(cause) === 'EEXIST';

@@ -8,9 +8,9 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode, MusterError, systemTimers } from '@muster/core';
+import { errorCode, makeDirectories, MusterError, systemTimers } from '@muster/core';
 import { discoveryErrors } from '../../errors.ts';
 import { syncDirectory } from '../../identity/adapters/files.ts';
 
@@ -117,7 +117,7 @@ export class JsonFile<Content extends object> {
   async #lock(): Promise<() => Promise<void>> {
     const path = `${this.path}.lock`;
     try {
-      await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+      await makeDirectories(dirname(this.path), { mode: 0o700 });
       for (let waitedMs = 0; ; waitedMs += LOCK_RETRY_MS) {
         if (await isCreated(path)) break;
         if (waitedMs >= LOCK_WAIT_MS) throw new Error(`another program holds ${path}`);

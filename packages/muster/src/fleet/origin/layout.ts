@@ -2,9 +2,9 @@
  * An OCI image layout on the disk: `oci-layout`, `index.json`, `blobs/sha256/<hex>`. Objects are written beside their place and
  * put there, and the index after them: whoever reads it at any moment finds everything that it names.
  */
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '@muster/core';
+import { errorCode, makeDirectories } from '@muster/core';
 import { fleetErrors } from '../fleet-errors.ts';
 import { descriptorOf, digestOf, type ImageObject, type MadeImage, MANIFEST_TYPE } from './image.ts';
 
@@ -89,7 +89,7 @@ export class ImageLayout {
 
   /** Adds an image under a reference, in the place of one that had it. */
   async add(image: MadeImage, reference: string): Promise<LayoutImage> {
-    await mkdir(join(this.folder, 'blobs', 'sha256'), { recursive: true });
+    await makeDirectories(join(this.folder, 'blobs', 'sha256'));
     for (const object of [...image.blobs, image.manifest]) await this.#write(object);
     const before = (await this.#index())?.manifests ?? [];
     const others = before.filter(({ annotations }) => annotations?.[REF_NAME] !== reference);

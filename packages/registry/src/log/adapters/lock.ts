@@ -1,6 +1,7 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeDirectories } from '@muster/core';
 import { logErrors } from '../errors.ts';
 
 /** A store that this process owns. */
@@ -37,7 +38,7 @@ async function ownerPid(directory: string): Promise<number | undefined> {
  * @throws STORE_LOCKED, with the owner's process id where it is known
  */
 export async function lockStore(directory: string): Promise<StoreLock> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectories(directory, { mode: 0o700 });
   const database = new DatabaseSync(join(directory, LOCK_FILE), { timeout: 0 });
   try {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');

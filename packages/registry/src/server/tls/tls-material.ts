@@ -1,9 +1,9 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { chmod, readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
-import { type Clock, errorCode, type Random } from '@muster/core';
+import { type Clock, errorCode, makeDirectories, type Random } from '@muster/core';
 import { nodeOperatorFiles, type OperatorFileLog } from '../../operator-files/index.ts';
 import { tlsErrors } from './errors.ts';
 import { dnsName, makeSelfSigned, SELF_SIGNED_DEFAULT_NAMES, type SelfSignedPair } from './self-signed.ts';
@@ -148,7 +148,7 @@ async function loadSelfSigned(
   try {
     const pair = checked(await makeSelfSigned(source.hostNames, nowMs, options.random));
     if (directory !== undefined && path !== undefined) {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await makeDirectories(directory, { mode: 0o700 });
       await nodeOperatorFiles.replace(path, pair.key + pair.certificate);
       await nodeOperatorFiles.replace(join(directory, SELF_SIGNED_CERTIFICATE_FILE_NAME), pair.certificate);
     }
