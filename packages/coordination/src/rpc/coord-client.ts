@@ -35,7 +35,7 @@ import { CallSlots } from './call-slots.ts';
 import { PeerDirectory } from './peer-directory.ts';
 
 export interface CoordClientOptions {
-  /** Dial and opening of a stream: as long as the call. */
+  /** Dial and opening of a stream, in calls whose caller gives them no time of its own: 2 s. */
   readonly dialTimeoutMs?: number;
   /** A whole call: 2 s. */
   readonly rpcTimeoutMs?: number;
@@ -63,6 +63,8 @@ export function hasPartialResults(error: unknown): error is ErrorWithPartial {
 }
 
 interface Budget {
+  /** For dialling and opening a stream. */
+  readonly openMs: number;
   readonly remainingMs: () => number;
   readonly signal: AbortSignal | undefined;
 }
@@ -82,7 +84,7 @@ export class CoordClient implements Coordinator {
     this.#directory = new PeerDirectory(parts.members, parts.logger);
     this.#slots = new CallSlots(options.maxParallel ?? 128, parts.timers);
     this.#protocols = options.offerMinor === 1 ? [PROTOCOL_ID_1_1, PROTOCOL_ID] : [PROTOCOL_ID];
-    this.#dialTimeoutMs = options.dialTimeoutMs ?? Number.POSITIVE_INFINITY;
+    this.#dialTimeoutMs = options.dialTimeoutMs ?? 2_000;
     this.#rpcTimeoutMs = options.rpcTimeoutMs ?? 2_000;
   }
 
@@ -160,7 +162,8 @@ export class CoordClient implements Coordinator {
   async #call(target: string, request: Envelope, options: CallOptions): Promise<Envelope> {
     const { streams, members, clock } = this.#parts;
     const end = clock.monotonic() + (options.timeoutMs ?? this.#rpcTimeoutMs);
-    const budget: Budget = { remainingMs: () => end - clock.monotonic(), signal: options.signal };
+    const openMs = Math.max(this.#dialTimeoutMs, options.timeoutMs ?? 0);
+    const budget: Budget = { openMs, remainingMs: () => end - clock.monotonic(), signal: options.signal };
     budget.signal?.throwIfAborted();
     const peer = target === members.self() ? undefined : this.#directory.resolve(target);
     if (peer === undefined || peer.id === streams.self) {
@@ -178,7 +181,7 @@ export class CoordClient implements Coordinator {
   }
 
   async #open(target: string, peer: Parameters<PeerStreams['open']>[0], budget: Budget): Promise<PeerStream> {
-    const timeoutMs = Math.min(this.#dialTimeoutMs, budget.remainingMs());
+    const timeoutMs = Math.min(budget.openMs, budget.remainingMs());
     if (timeoutMs <= 0) throw timedOut(target);
     try {
       return await this.#parts.streams.open(peer, this.#protocols, limitOf(timeoutMs, budget.signal));

@@ -214,6 +214,16 @@ describe('budgets', () => {
     await expect(call).rejects.toMatchObject({ code: 'STREAM_OPEN_FAILED' });
   });
 
+  it('leave a dial as much time as the caller gives, when that is more', async () => {
+    const { client, clock, network } = setUp(intentReply);
+    network.set(PEER, { openDelayMs: 5_000 });
+    const call = client.pullIntent('n2', testDigest(1), { timeoutMs: 8_000 });
+    await Promise.resolve();
+    await Promise.resolve();
+    clock.advance(5_000);
+    expect(await call).toMatchObject({ inFlight: false });
+  });
+
   it('end a call after 2 s, dial included, with a reset', async () => {
     const { client, clock, network, requests } = setUp(async () => new Promise<undefined>(() => {}));
     network.set(PEER, { openDelayMs: 1_500 });
