@@ -116,12 +116,13 @@ export function makeEngine(parts: EngineParts): Engine {
       ? {}
       : { leasing: pullLeasing(parts.leases, members, (...claim) => suppression.hasCached(...claim)) }),
     copyFromPeers: (request, signal) => sessions.copyFromPeers(request, signal),
+    betterPuller: (digest, signal) => coldStart.betterPuller(digest, signal),
     isFollowed: (digest) => sessions.isFollowed(digest),
     logger: loggerOf('puller-pump'),
   });
   const server = makeServer(parts, pump, loggerOf('coord'));
   const coordinator = makeClient(parts, loggerOf('coord-client'));
-  const coldStart = new ColdStart({
+  const coldStart: ColdStart = new ColdStart({
     ...shared,
     coordinator,
     local: server,

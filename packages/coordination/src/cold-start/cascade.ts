@@ -4,7 +4,8 @@
  */
 
 import { errorCode } from '@muster/core';
-import type { Digest } from '../types.ts';
+import type { Digest, Provider } from '../types.ts';
+import { betterPuller } from './better-puller.ts';
 import { CascadeContext } from './context.ts';
 import type { ColdStartParts } from './context.ts';
 import type { ColdStartRequest, Resolution } from './resolution.ts';
@@ -58,6 +59,11 @@ export class ColdStart {
       flight.callers -= 1;
       if (flight.callers === 0) this.#leave(request.digest, flight);
     }
+  }
+
+  /** Who ranked before this node has the object or pulls it: {@link betterPuller}. */
+  async betterPuller(digest: Digest, signal: AbortSignal): Promise<Provider | undefined> {
+    return betterPuller(this.#context, digest, signal);
   }
 
   /** Ends all runs and stops listening to the members. */

@@ -71,6 +71,11 @@ export interface PullPumpParts {
   /** Without it nobody looks around before going to the origin. */
   readonly copyFromPeers?: CopyFromPeers;
   /**
+   * A node that was to pull the object rather than this one, and is at it or done. Asked before an origin is read without a lease.
+   * Rejects with the reason of the signal. @default nobody
+   */
+  readonly betterPuller?: (digest: Digest, signal: AbortSignal) => Promise<Provider | undefined>;
+  /**
    * Whether somebody here will go on with the Download of the digest after a failed pull: then it is left to them as it is,
    * else it is given up. @default nobody will
    */

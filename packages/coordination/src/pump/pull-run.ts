@@ -20,6 +20,9 @@ import type { PullPumpParts, PullSource, PullSubject } from './parts.ts';
 
 /** No byte from a peer for so long: the origin is asked after all (15.7). */
 export const PEER_FIRST_BYTE_MS = 15_000;
+/** A better puller is followed for so long without a byte from anybody, with pauses in between. */
+export const FOLLOW_MS = 15_000;
+const FOLLOW_PAUSE_MS = 1_000;
 /** How often is looked at a Download that somebody else feeds. */
 const WATCH_MS = 250;
 /** Longest manifest that a pull takes: nothing larger is one, and it would be held in memory somewhere. */
@@ -89,6 +92,7 @@ export class PullRun {
         download = await downloads.open(digest, { kind, ...(size === undefined ? {} : { size }) });
         await this.#seekLease(download, slot);
         await this.#copyFromPeers(download);
+        await this.#followBetter(download);
         feeder = await this.#feederOf(download);
         // Others may have given up what they fed; that says nothing about the origin.
         if (stateOf(download) === 'failed') continue;
@@ -130,7 +134,7 @@ export class PullRun {
     const unwatch = this.#watchPeerCopy(download, copying);
     try {
       // Only who follows others copies more than once.
-      const following = leasing === undefined ? {} : { isPartial, history: this.#history };
+      const following = leasing === undefined && !isPartial ? {} : { isPartial, history: this.#history };
       const request = { digest, kind, registry, repository, providers, ...following };
       const report = await copyFromPeers(request, copying.signal);
       return report?.lacking.includes(first.addr) ?? false;
@@ -141,6 +145,26 @@ export class PullRun {
     } finally {
       unwatch();
       signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Copies from who was to pull it rather than this node, while that one is at it. Not where leases settle it, nor as the last resort. */
+  async #followBetter(download: Download): Promise<void> {
+    const { betterPuller, leasing, copyFromPeers, options, clock, timers } = this.#parts;
+    const { digest, trigger } = this.#subject;
+    if (betterPuller === undefined || copyFromPeers === undefined) return;
+    if (leasing !== undefined || trigger === 'fallback' || !options.pumpPeerCheck) return;
+    const { signal } = this.#abort;
+    const isOpen = (): boolean => download.state === 'open' && download.source === undefined;
+    let [received, since] = [download.receivedBytes, clock.monotonic()];
+    while (isOpen()) {
+      const puller = await betterPuller(digest, signal);
+      if (puller === undefined || !isOpen()) return;
+      await this.#copy(download, [puller], true);
+      if (download.receivedBytes !== received) since = clock.monotonic();
+      received = download.receivedBytes;
+      if (clock.monotonic() - since >= FOLLOW_MS) return;
+      if (isOpen()) await timers.sleep(FOLLOW_PAUSE_MS, signal);
     }
   }
 

@@ -81,7 +81,7 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
 
 /** A pump over real parts in memory, on a clock that stands still. */
 export async function pumpFixture(
-  overrides: Partial<Pick<PullPumpParts, 'copyFromPeers' | 'isFollowed' | 'leasing'>> & {
+  overrides: Partial<Pick<PullPumpParts, 'copyFromPeers' | 'isFollowed' | 'leasing' | 'betterPuller'>> & {
     readonly options?: Partial<PullPumpParts['options']>;
     readonly capacityBytes?: number;
     /** Instead of the scripted origin. */
@@ -119,7 +119,7 @@ export async function pumpFixture(
       provided.push(digest);
     },
   };
-  const { copyFromPeers, isFollowed, leasing } = overrides;
+  const { copyFromPeers, isFollowed, leasing, betterPuller } = overrides;
   const agent = new PullPump({
     origins: new Map([['hub', overrides.adapter ?? origin]]),
     downloads,
@@ -131,6 +131,7 @@ export async function pumpFixture(
     ...(copyFromPeers && { copyFromPeers }),
     ...(isFollowed && { isFollowed }),
     ...(leasing && { leasing }),
+    ...(betterPuller && { betterPuller }),
     clock,
     timers: clock,
     events,

@@ -160,6 +160,7 @@ export function planOverlayMember(shared: SharedFacts, facts: OverlayFacts): Pla
     nodeFlags: [],
     environment: {
       ...SUPERVISED,
+      MALLOC_ARENA_MAX: '1',
       // The settings want to be sure that a scaled fleet is meant.
       ...(timeScale === 1 ? {} : { OC_TEST: '1' }),
       ...(misbehaves === undefined ? {} : { MUSTER_MISBEHAVE: misbehaves }),

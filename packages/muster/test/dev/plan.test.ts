@@ -89,10 +89,9 @@ describe('a plan', () => {
   });
 
   it('of real time needs no permission for a scaled one', () => {
-    expect(planOverlayMember({ ...shared, timeScale: 1 }, overlay).environment).toEqual({
-      MUSTER_SUPERVISED: '1',
-    });
-    expect(planOverlayMember(shared, overlay).environment).toEqual({ MUSTER_SUPERVISED: '1', OC_TEST: '1' });
+    const always = { MUSTER_SUPERVISED: '1', MALLOC_ARENA_MAX: '1' };
+    expect(planOverlayMember({ ...shared, timeScale: 1 }, overlay).environment).toEqual(always);
+    expect(planOverlayMember(shared, overlay).environment).toEqual({ ...always, OC_TEST: '1' });
   });
 
   it('of a liar says so', () => {
