@@ -83,6 +83,7 @@ describe('npm start, in a fresh shell', () => {
     expect(commands.map(([, words]) => words?.split(' mst1.')[0])).toEqual([
       expect.stringMatching(/^join/),
       'find delta',
+      expect.stringMatching(/^pull fleet\.localhost/),
       'demo kill-registry',
       'demo liar',
       'demo pull',
@@ -91,6 +92,8 @@ describe('npm start, in a fresh shell', () => {
     await using second = shell(commands[1]?.[0].replace(/#.*$/, '') ?? 'false', home());
     expect(await second.ended()).toBe(0);
     expect(second.stdout).toContain('registry (authority)');
+    await using third = shell(commands[2]?.[0].replace(/#.*$/, '') ?? 'false', home());
+    expect(await third.ended()).toBe(0);
     // As a terminal does: npm and the program both get it.
     started.signal('SIGINT');
     expect(await started.ended()).toBe(0);
