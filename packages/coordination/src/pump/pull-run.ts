@@ -7,7 +7,7 @@
  * is exactly one `origin.succeeded` or `origin.failed`, so that total = success + failure + running at any moment (15.6).
  */
 
-import { errorCode } from '@muster/core';
+import { errorCode, ownTime } from '@muster/core';
 import type { InFlightHandle } from '../inflight/in-flight-map.ts';
 import { RunLease } from '../lease/run-lease.ts';
 import { originError, originFailureOf } from '../origin/failure.ts';
@@ -170,10 +170,10 @@ export class PullRun {
 
   async #findProviders(): Promise<readonly Provider[]> {
     const { discovery, options, timers } = this.#parts;
-    const timeoutMs = options.pumpPeerCheckMs;
+    const limit = { timeoutMs: PEER_FIRST_BYTE_MS };
     try {
-      return await within(timers, timeoutMs, this.#abort.signal, async (signal) =>
-        discovery.findProviders(this.#subject.digest, { timeoutMs, signal }),
+      return await within(ownTime(timers), options.pumpPeerCheckMs, this.#abort.signal, async (signal) =>
+        discovery.findProviders(this.#subject.digest, { ...limit, signal }),
       );
     } catch {
       this.#abort.signal.throwIfAborted();
