@@ -126,7 +126,8 @@ describe.skipIf(!hasRegistryPrograms())('skopeo through ten mirrors before a reg
     expect(await mirrors.missing(image, others)).toEqual([]);
     const { digests, clients } = lab.proxy.summary();
     expect(digests).toMatchObject({ [image.largest.digest]: { get: 1 } });
-    expect(Object.keys(digests)).toHaveLength(1);
+    // Who sent wrong bytes is left alone for all objects: what was not copied from it before is read once more, too.
+    expect(Object.values(digests).map(({ get }) => get)).toEqual(Object.keys(digests).map(() => 1));
     expect(clients).not.toHaveProperty('skopeo');
   });
 
