@@ -156,9 +156,10 @@ export class GuardedDatastore extends BaseDatastore {
    */
   override async *_all(query: { readonly prefix?: string | undefined }): AsyncGenerator<Entry> {
     const prefix = query.prefix ?? '';
-    const ofContent = this.#byContent.get(prefix);
-    if (ofContent !== undefined) yield* this.#providersOf(ofContent);
-    if (ofContent !== undefined || prefix.startsWith(PROVIDER_PREFIX)) return;
+    if (prefix.startsWith(PROVIDER_PREFIX)) {
+      yield* this.#providersOf(this.#byContent.get(prefix) ?? new Map<string, string>());
+      return;
+    }
     for (const [name, value] of this.#entries) {
       if (!name.startsWith(prefix)) continue;
       if (name.startsWith(PROVIDER_PREFIX) && !this.#entries.has(peerOfProvider(name))) continue;

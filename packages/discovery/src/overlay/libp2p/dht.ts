@@ -62,7 +62,7 @@ type Service = KadDHT &
     start(): Promise<void>;
     stop(): Promise<void>;
     onPeerConnect(peer: PeerInfo): Promise<void>;
-    readonly routingTable: { readonly size: number };
+    readonly routingTable: { readonly size: number; remove(peer: Libp2pPeerId): Promise<void> };
     cancelReprovide(key: CID): Promise<void>;
     addEventListener(type: 'peer', listener: (event: CustomEvent<PeerInfo>) => void): void;
   };
@@ -258,9 +258,8 @@ export class Libp2pDht implements Dht {
   ): Promise<readonly AddrInfo[]> {
     const service = this.#started();
     const key = parseCid(cid);
-    const { count, graceMs } = options;
     return await this.#bounded(options, 'search for providers', async (signal) => {
-      const found = await findProviders(this.#walkHost, service, key, { count, graceMs, signal });
+      const found = await findProviders(this.#walkHost, service, key, { ...options, signal });
       return found.map(addrInfoOf);
     });
   }
@@ -297,7 +296,7 @@ export class Libp2pDht implements Dht {
       clock,
       answers: this.#answers,
       addresses: () => components.addressManager.getAddresses(),
-      isConnected: (peer) => libp2p.getConnections(peer).length > 0,
+      forgetUnreachable: async (peer) => this.#forgetUnreachable(peer).catch(() => {}),
       infoOf: async (peer) => libp2p.peerStore.getInfo(peer).catch(() => undefined),
     };
   }
@@ -327,11 +326,13 @@ export class Libp2pDht implements Dht {
   /** The events of a query; peers that could not be reached leave the table, where they would slow every query down. */
   async *#watched(events: AsyncIterable<QueryEvent>): AsyncGenerator<QueryEvent> {
     for await (const event of events) {
-      if (event.name === 'QUERY_ERROR' && this.#host.libp2p.getConnections(event.from).length === 0) {
-        await this.#service?.routingTable.remove(event.from);
-      }
+      if (event.name === 'QUERY_ERROR') await this.#forgetUnreachable(event.from);
       yield event;
     }
+  }
+
+  async #forgetUnreachable(peer: Libp2pPeerId): Promise<void> {
+    if (this.#host.libp2p.getConnections(peer).length === 0) await this.#service?.routingTable.remove(peer);
   }
 
   async #lookUpSelf(): Promise<void> {

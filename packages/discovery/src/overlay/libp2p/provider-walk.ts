@@ -16,6 +16,7 @@ import type { QueryEvent } from '@libp2p/kad-dht';
 import { AdaptiveTimeout, type Clock, ownTime, type TimerHandle, type Timers } from '@muster/core';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { CID } from 'multiformats/cid';
+import { raceAbort } from './deadline.ts';
 import { Shortlist } from './shortlist.ts';
 
 /** Peers that a record is put to: the replication of the table. */
@@ -66,7 +67,6 @@ export interface TableParts {
   };
   readonly routingTable: {
     closestPeers(place: Uint8Array, options: { readonly count: number }): readonly Libp2pPeerId[];
-    remove(peer: Libp2pPeerId): Promise<void>;
   };
   readonly providers: {
     addProvider(key: CID, provider: Libp2pPeerId): Promise<void>;
@@ -82,7 +82,8 @@ export interface WalkHost {
   readonly answers: AdaptiveTimeout;
   /** Our addresses, as they are announced. */
   readonly addresses: () => readonly Multiaddr[];
-  readonly isConnected: (peer: Libp2pPeerId) => boolean;
+  /** Takes a peer out of the table unless it is connected: it would slow down every walk that comes by. Never rejects. */
+  readonly forgetUnreachable: (peer: Libp2pPeerId) => Promise<void>;
   /** What is known of a peer; undefined when it is a stranger. */
   readonly infoOf: (peer: Libp2pPeerId) => Promise<PeerInfo | undefined>;
 }
@@ -217,15 +218,10 @@ class Walk {
     const ended = new AbortController();
     const running = AbortSignal.any([signal, ended.signal]);
     setMaxListeners(0, running);
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    signal.throwIfAborted();
     try {
-      signal.throwIfAborted();
-      await Promise.race([aborted, this.#askAll(breadth, running)]);
+      await raceAbort(this.#askAll(breadth, running), signal);
     } finally {
-      signal.removeEventListener('abort', onAbort);
-      aborted.catch(() => {});
       // Questions that do not matter any more.
       ended.abort();
     }
@@ -238,8 +234,7 @@ class Walk {
 
   async #askAll(breadth: number, signal: AbortSignal): Promise<void> {
     const asked = new Set<Promise<void>>();
-    for (;;) {
-      if (this.#peers.isSettled(breadth)) return;
+    while (!signal.aborted && !this.#peers.isSettled(breadth)) {
       const next = asked.size < PARALLEL ? this.#peers.next(breadth) : undefined;
       if (next !== undefined) {
         const question = this.#ask(next.id, next.peer, signal).finally(() => asked.delete(question));
@@ -271,15 +266,14 @@ class Walk {
       limit.cancel();
       this.#peers.settle(id, hasAnswered ? 'answered' : 'failed');
     }
-    if (hasAnswered || signal.aborted || this.#host.isConnected(peer)) return;
-    // It would slow down every walk that comes by.
-    await this.#table.routingTable.remove(peer).catch(() => {});
+    if (!hasAnswered && !signal.aborted) await this.#host.forgetUnreachable(peer);
   }
 
   #meet(peer: Libp2pPeerId): void {
     if (peer.equals(this.#host.self)) return;
     const bytes = peer.toMultihash().bytes;
-    this.#peers.add(Buffer.from(bytes).toString('latin1'), placeOf(bytes), peer);
+    const id = Buffer.from(bytes).toString('latin1');
+    if (!this.#peers.has(id)) this.#peers.add(id, placeOf(bytes), peer);
   }
 }
 

@@ -28,9 +28,14 @@ export class Shortlist<Peer> {
     this.#capacity = capacity;
   }
 
+  /** Whether the peer was added before, and not too far away. */
+  has(id: string): boolean {
+    return this.#known.has(id);
+  }
+
   /** Adds a peer that is at `place`, unless it is known. */
   add(id: string, place: Place, peer: Peer): void {
-    if (this.#known.has(id)) return;
+    if (this.has(id)) return;
     const distance = place.map((byte, index) => byte ^ (this.#target[index] ?? 0));
     const entry: Entry<Peer> = { id, peer, distance, state: 'new' };
     const at = this.#sorted.findIndex((other) => Buffer.compare(distance, other.distance) < 0);

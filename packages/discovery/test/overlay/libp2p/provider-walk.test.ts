@@ -52,14 +52,13 @@ class Fleet {
     clock: systemClock,
     answers: newAnswerTimes(),
     addresses: () => [],
-    isConnected: () => false,
+    forgetUnreachable: async (peer) => void this.removed.push(this.#indexOf(peer)),
     infoOf: async (peer) => this.local.find(({ id }) => id.equals(peer)),
   };
 
   readonly table = {
     routingTable: {
       closestPeers: () => this.known.map((index) => this.members[index]!.info.id),
-      remove: async (peer: PeerInfo['id']) => void this.removed.push(this.#indexOf(peer)),
     },
     providers: {
       addProvider: async (_: CID, peer: PeerInfo['id']) => void this.local.push({ id: peer, multiaddrs: [] }),
