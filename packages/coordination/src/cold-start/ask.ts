@@ -4,9 +4,8 @@
  * safe, because it deduplicates.
  */
 
-import { coordinationErrors } from '../errors.ts';
 import type { FailureClass, PleasePullResult, PullIntent } from '../types.ts';
-import { type CascadeContext, MAX_CALL_MS } from './context.ts';
+import type { CascadeContext } from './context.ts';
 import type { ColdStartRequest } from './resolution.ts';
 
 export type AskOutcome =
@@ -48,22 +47,15 @@ async function pleasePull(
   nodeId: string,
   signal: AbortSignal,
 ): Promise<AskOutcome> {
-  const { coordinator, local, clock } = context.parts;
   const { digest, kind, registry, repository, trigger = 'mirror' } = request;
-  const results = await context.patiently(signal, async (inner) => {
-    const limits = { signal: inner, timeoutMs: MAX_CALL_MS };
-    if (nodeId !== context.self) {
-      const since = clock.monotonic();
-      const answers = await coordinator.pleasePull(nodeId, { registry, repository, kind }, [digest], limits);
-      context.answered(since);
-      return answers;
-    }
-    if (local === undefined) throw coordinationErrors.create('PEER_UNRESOLVED', 'no local coordinator');
-    return local.startLocalPull({ registry, repository, kind, trigger }, [digest], limits);
+  const job = { registry, repository, kind };
+  const results = await context.ask(nodeId, signal, {
+    remote: async (coordinator, limits) => coordinator.pleasePull(nodeId, job, [digest], limits),
+    own: async (local, limits) => local.startLocalPull({ ...job, trigger }, [digest], limits),
   });
   const result = results.find((candidate) => candidate.digest === digest);
   if (result?.outcome === 'started' && nodeId !== context.self) {
-    context.watch.started(nodeId, result.startedAt, clock.now());
+    context.watch.started(nodeId, result.startedAt, context.parts.clock.now());
   }
   return outcomeOfResult(result);
 }

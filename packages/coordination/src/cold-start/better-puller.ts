@@ -8,7 +8,7 @@
 
 import { topK } from '../election/hrw.ts';
 import type { ClusterNode, Digest, Provider } from '../types.ts';
-import type { CascadeContext } from './context.ts';
+import { type CascadeContext, providerOf } from './context.ts';
 
 /**
  * The best of the owners ranked before this node that has the object or pulls it; undefined when none says so. Rejects with the reason
@@ -23,10 +23,9 @@ export async function betterPuller(
   const owners = topK(context.view.nodes, digest, context.parts.options.hrwK);
   const own = owners.findIndex(({ id }) => id === context.self);
   const before = own === -1 ? owners : owners.slice(0, own);
-  const answers = await Promise.all(before.map(async (node) => isAtIt(context, node, digest, signal)));
-  const index = answers.indexOf(true);
-  const node = index === -1 ? undefined : before[index];
-  return node === undefined ? undefined : { nodeId: node.id, addr: node.addr };
+  const areAtIt = await Promise.all(before.map(async (node) => isAtIt(context, node, digest, signal)));
+  const puller = before.find((_, index) => areAtIt[index]);
+  return puller === undefined ? undefined : providerOf(puller);
 }
 
 async function isAtIt(
@@ -35,8 +34,7 @@ async function isAtIt(
   digest: Digest,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { suppression } = context.parts;
-  if (suppression?.isUseless?.(digest, { nodeId: node.id, addr: node.addr }) === true) return false;
+  if (context.isUseless(digest, node)) return false;
   try {
     const { hasCached, inFlight } = await context.intent(node.id, digest, signal);
     return hasCached || inFlight;

@@ -25,14 +25,14 @@ import type {
   LocalCoordinator,
 } from '../parts.ts';
 import type { CoordinationSettings } from '../settings.ts';
-import type { Digest, Provider, PullIntent } from '../types.ts';
+import type { CallOptions, ClusterNode, Digest, Provider, PullIntent } from '../types.ts';
 import { withinLimit } from '../within.ts';
 
 /** For the whole fan-out of a probe, and for each call (10.1); longer only where answers have been found to take longer. */
 const QUERY_TIMEOUT_MS = 2_000;
 const MAX_QUERY_TIMEOUT_MS = 8_000;
 /** A call ends after that, whether this process ran meanwhile or not. */
-export const MAX_CALL_MS = 15_000;
+const MAX_CALL_MS = 15_000;
 
 const LACKS_PARTIAL_MS = 600_000;
 const MAX_LACKING = 4096;
@@ -56,6 +56,11 @@ export type ColdStartSettings = Pick<
    */
   readonly followOwnPull?: boolean;
 };
+
+/** The node as a provider. */
+export function providerOf({ id, addr }: ClusterNode): Provider {
+  return { nodeId: id, addr };
+}
 
 /** What is known of providers elsewhere (13.9). */
 export interface ProviderSuppression {
@@ -130,35 +135,46 @@ export class CascadeContext {
     return this.#answers.after(this.#ownTime, this.parts.clock, callback);
   }
 
-  /** Runs `work` for as long as {@link afterPatience} allows. Rejects RPC_TIMEOUT, and with the reason of the signal. */
-  async patiently<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /**
+   * Asks another node with `remote`, or ourselves with `own`, for as long as {@link afterPatience} allows. Rejects RPC_TIMEOUT, with the
+   * reason of the signal, and as they do.
+   */
+  async ask<T>(
+    nodeId: string,
+    signal: AbortSignal,
+    questions: {
+      readonly remote: (coordinator: Coordinator, limits: CallOptions) => Promise<T>;
+      readonly own: (local: LocalCoordinator, limits: CallOptions) => Promise<T>;
+    },
+  ): Promise<T> {
+    const { coordinator, local, clock } = this.parts;
+    const work = async (inner: AbortSignal): Promise<T> => {
+      const limits = { signal: inner, timeoutMs: MAX_CALL_MS };
+      if (nodeId === this.self) {
+        if (local === undefined) throw coordinationErrors.create('PEER_UNRESOLVED', 'no local coordinator');
+        return questions.own(local, limits);
+      }
+      const since = clock.monotonic();
+      const answer = await questions.remote(coordinator, limits);
+      this.#answers.observe(clock.monotonic() - since, clock.monotonic());
+      return answer;
+    };
     return withinLimit((end) => this.afterPatience(end), signal, work, 'the time that answers take');
   }
 
-  /** Another node has answered a question that was asked at `since` (monotonic). */
-  answered(since: number): void {
-    const now = this.parts.clock.monotonic();
-    this.#answers.observe(now - since, now);
-  }
-
-  /** One question to one node, or to ourselves, {@link patiently}. Rejects when it is not answered. */
+  /** What a node, or we ourselves, say of the digest, as {@link ask} gets it. */
   async intent(nodeId: string, digest: Digest, signal: AbortSignal): Promise<PullIntent> {
-    const { coordinator, local, clock } = this.parts;
-    const intent = await this.patiently(signal, async (inner) => {
-      if (nodeId !== this.self) {
-        const since = clock.monotonic();
-        const answer = await coordinator.pullIntent(nodeId, digest, {
-          signal: inner,
-          timeoutMs: MAX_CALL_MS,
-        });
-        this.answered(since);
-        return answer;
-      }
-      if (local === undefined) throw coordinationErrors.create('PEER_UNRESOLVED', 'no local coordinator');
-      return local.localPullIntent(digest);
+    const intent = await this.ask(nodeId, signal, {
+      remote: async (coordinator, limits) => coordinator.pullIntent(nodeId, digest, limits),
+      own: async (local) => local.localPullIntent(digest),
     });
     this.#learnSize(digest, intent.totalBytes);
     return intent;
+  }
+
+  /** Whether the node would be asked for the object in vain. */
+  isUseless(digest: Digest, node: ClusterNode): boolean {
+    return this.parts.suppression?.isUseless?.(digest, providerOf(node)) === true;
   }
 
   /** The node has refused to be tailed. */

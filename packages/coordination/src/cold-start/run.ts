@@ -13,7 +13,7 @@ import type { PullVerdict } from '../inflight/stall.ts';
 import type { ClusterNode, FailureClass, PullIntent } from '../types.ts';
 import { within } from '../within.ts';
 import { askToPull } from './ask.ts';
-import type { CascadeContext } from './context.ts';
+import { type CascadeContext, providerOf } from './context.ts';
 import { probe } from './probe.ts';
 import type { ProbeReply } from './probe.ts';
 import { reportMismatches } from './rank-check.ts';
@@ -83,7 +83,7 @@ export class CascadeRun {
 
   /** Whether the node would be asked for the object in vain. */
   isUseless(node: ClusterNode): boolean {
-    return this.context.parts.suppression?.isUseless?.(this.request.digest, providerOf(node)) === true;
+    return this.context.isUseless(this.request.digest, node);
   }
 
   /** The node has the object. */
@@ -340,10 +340,6 @@ export class CascadeRun {
   #now(): number {
     return this.context.parts.clock.monotonic();
   }
-}
-
-function providerOf(node: ClusterNode): { readonly nodeId: string; readonly addr: string } {
-  return { nodeId: node.id, addr: node.addr };
 }
 
 /** The error of rules 0 and 4. */

@@ -114,8 +114,7 @@ export class PullRun {
   async #copyFromPeers(download: Download): Promise<void> {
     const { copyFromPeers, options } = this.#parts;
     if (copyFromPeers === undefined || !options.pumpPeerCheck) return;
-    // Ended already, or somebody is at it.
-    if (download.state !== 'open' || download.source !== undefined) return;
+    if (!isOpen(download)) return;
     // In parallel; whoever opens the origin later shares the token, or the wait for it.
     void this.#origin.prepare?.(this.#subject.repository, this.#abort.signal).catch(() => {});
     await this.#copy(download, await this.#findProviders(), false);
@@ -151,29 +150,26 @@ export class PullRun {
   /** Copies from who was to pull it rather than this node, while that one is at it. Not where leases settle it, nor as the last resort. */
   async #followBetter(download: Download): Promise<void> {
     const { betterPuller, leasing, copyFromPeers, options, clock, timers } = this.#parts;
-    const { digest, trigger } = this.#subject;
     if (betterPuller === undefined || copyFromPeers === undefined) return;
-    if (leasing !== undefined || trigger === 'fallback' || !options.pumpPeerCheck) return;
+    if (leasing !== undefined || this.#subject.trigger === 'fallback' || !options.pumpPeerCheck) return;
     const { signal } = this.#abort;
-    const isOpen = (): boolean => download.state === 'open' && download.source === undefined;
     let [received, since] = [download.receivedBytes, clock.monotonic()];
-    while (isOpen()) {
-      const puller = await betterPuller(digest, signal);
-      if (puller === undefined || !isOpen()) return;
+    while (isOpen(download)) {
+      const puller = await betterPuller(this.#subject.digest, signal);
+      if (puller === undefined || !isOpen(download)) return;
       await this.#copy(download, [puller], true);
       if (download.receivedBytes !== received) since = clock.monotonic();
       received = download.receivedBytes;
       if (clock.monotonic() - since >= FOLLOW_MS) return;
-      if (isOpen()) await timers.sleep(FOLLOW_PAUSE_MS, signal);
+      if (isOpen(download)) await timers.sleep(FOLLOW_PAUSE_MS, signal);
     }
   }
 
   async #findProviders(): Promise<readonly Provider[]> {
     const { discovery, options, timers } = this.#parts;
-    const limit = { timeoutMs: PEER_FIRST_BYTE_MS };
     try {
       return await within(ownTime(timers), options.pumpPeerCheckMs, this.#abort.signal, async (signal) =>
-        discovery.findProviders(this.#subject.digest, { ...limit, signal }),
+        discovery.findProviders(this.#subject.digest, { timeoutMs: PEER_FIRST_BYTE_MS, signal }),
       );
     } catch {
       this.#abort.signal.throwIfAborted();
@@ -229,10 +225,9 @@ export class PullRun {
 
   /** Copies from whoever pulls or has pulled the object, then from others; true when that one has nothing of it. */
   async #follow(download: Download, holder: Provider | undefined): Promise<boolean> {
-    const isOpen = (): boolean => download.state === 'open' && download.source === undefined;
-    if (!isOpen()) return false;
+    if (!isOpen(download)) return false;
     const isLacking = holder !== undefined && (await this.#copy(download, [holder], true));
-    if (isOpen()) await this.#copy(download, await this.#findProviders(), false);
+    if (isOpen(download)) await this.#copy(download, await this.#findProviders(), false);
     return isLacking;
   }
 
@@ -407,6 +402,11 @@ export class PullRun {
 /** The state now: the compiler believes that what it has seen once stays so. */
 function stateOf(download: Download): Download['state'] {
   return download.state;
+}
+
+/** Whether it has not ended, and nobody is at it. */
+function isOpen(download: Download): boolean {
+  return download.state === 'open' && download.source === undefined;
 }
 
 /** Why a run was stopped by us; never leaves it. */
