@@ -4,14 +4,13 @@
  * Fault model: nothing is written before the folder is known to be new, empty, or one of this format; a second supervisor, a
  * full disk and a clock that is off are found before anything is started. Files that others must not read have mode 0600.
  */
-import { constants } from 'node:fs';
-import { access, readdir, readFile, statfs } from 'node:fs/promises';
+import { readdir, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, errorCode, makeDirectories } from '@muster/core';
-import { cliErrors } from '../cli/cli-errors.ts';
+import { type Clock, errorCode } from '@muster/core';
 import { showBytes } from '../cli/progress.ts';
 import { fleetErrors } from '../fleet/fleet-errors.ts';
 import { writeWhole } from '../fleet/fleet-files.ts';
+import { makeDataDirectory } from '../serve/data-directory.ts';
 import { type FolderLock, lockFolder } from '../fleet/folder-lock.ts';
 
 /** Format of the folder that this version makes and takes. */
@@ -78,17 +77,12 @@ export async function touchFleetFolder(folder: string, clock: Clock): Promise<vo
 
 async function makeFolder(folder: string): Promise<void> {
   try {
-    await makeDirectories(folder, { mode: 0o700 });
-    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (cause) {
+    await makeDataDirectory(folder);
+  } catch (error) {
+    const { cause } = error as Error;
     const code = errorCode(cause);
-    if (code === 'EEXIST' || code === 'ENOTDIR') {
-      throw fleetErrors.create('FLEET_FOLDER_FOREIGN', `${folder} is, or is below, a file`, {
-        details: { folder },
-        cause,
-      });
-    }
-    throw cliErrors.create('DATA_UNUSABLE', `the data folder ${folder} cannot be written to (${code})`, {
+    if (code !== 'EEXIST' && code !== 'ENOTDIR') throw error;
+    throw fleetErrors.create('FLEET_FOLDER_FOREIGN', `${folder} is, or is below, a file`, {
       details: { folder },
       cause,
     });
