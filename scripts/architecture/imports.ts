@@ -5,9 +5,9 @@ import { type Finding, importedModules, type Sources } from './source.ts';
 const ALLOWED: Readonly<Record<string, readonly string[] | undefined>> = {
   core: [],
   client: ['@muster/core/identity'],
-  registry: ['@muster/core', '@muster/core/identity'],
+  registry: ['@muster/core', '@muster/core/file-lock', '@muster/core/identity'],
   discovery: ['@muster/core', '@muster/core/identity'],
-  coordination: ['@muster/core', '@muster/core/identity'],
+  coordination: ['@muster/core', '@muster/core/file-lock', '@muster/core/identity'],
   dashboard: [],
   muster: undefined,
 };

@@ -9,9 +9,9 @@ import {
   systemClock,
   systemTimers,
 } from '@muster/core';
+import type { FileLock } from '@muster/core/file-lock';
 import type { CommandContext } from '../cli/command.ts';
 import type { FleetFile } from '../fleet/fleet-file.ts';
-import type { FileLock } from '../fleet/file-lock.ts';
 import { readFleetFile } from '../fleet/fleet-files.ts';
 import type { demosSettings } from '../settings/demos-settings.ts';
 import { ControlClient } from './adapters/control-client.ts';

@@ -1,11 +1,9 @@
 /**
- * Makes one process the only supervisor of a fleet's folder on this host. The lock is one of the operating system, held by an
- * open SQLite transaction on the file LOCK: it ends with the process, however that ends, so there is no stale lock and no
- * process id to be mistaken. Network file systems keep this promise only as far as they keep POSIX locks.
+ * Makes one process the only supervisor of a fleet's folder on this host, with the lock of the core on the file LOCK.
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockFile } from './file-lock.ts';
+import { lockFile } from '@muster/core/file-lock';
 import { fleetErrors } from './fleet-errors.ts';
 
 const LOCK_FILE = 'LOCK';
@@ -19,7 +17,7 @@ export interface FolderLock {
 
 /** Takes the lock. Rejects FLEET_RUNNING, with the process id where it is known; errors of the system. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
-  const lock = await lockFile(join(folder, LOCK_FILE));
+  const lock = await lockFile(join(folder, LOCK_FILE), { mode: 0o600 });
   if (lock === undefined) throw await running(folder);
   await writeFile(join(folder, OWNER_FILE), `${process.pid}\n`, { mode: 0o600 });
   let isHeld = true;

@@ -1,3 +1,4 @@
+/** An entry of its own, so that only who locks files loads SQLite. */
 import { chmod } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -11,10 +12,15 @@ export interface FileLock {
 }
 
 /**
- * Makes the file unless it is there, for its owner only, and locks it; undefined when another process has it. The lock ends with this
- * process, however that ends. Rejects with errors of the system.
+ * Makes the file unless it is there and locks it; undefined when another process has it. The lock is one of the operating system, held by
+ * an open SQLite transaction: it ends with this process, however that ends, so there is no stale lock and no process id to be mistaken.
+ * Nothing may open the file by other means, as closing it would give the lock up. Network file systems keep this promise only as far as
+ * they keep POSIX locks. With `mode` the file gets it. Rejects with errors of the system.
  */
-export async function lockFile(path: string): Promise<FileLock | undefined> {
+export async function lockFile(
+  path: string,
+  { mode }: { readonly mode?: number } = {},
+): Promise<FileLock | undefined> {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
@@ -23,7 +29,7 @@ export async function lockFile(path: string): Promise<FileLock | undefined> {
     if (isBusy(error)) return undefined;
     throw error;
   }
-  await chmod(path, 0o600);
+  if (mode !== undefined) await chmod(path, mode);
   return {
     release: () => {
       if (database.isOpen) database.close();
