@@ -26,6 +26,7 @@ export type {
   WaitLimit,
 } from './ports/index.ts';
 export { AdaptiveTimeout } from './adaptive-timeout.ts';
+export { OncePerInterval } from './once-per-interval.ts';
 export { ownTime } from './own-time.ts';
 export { makeDirectories } from './adapters/make-directories.ts';
 export { fileStorage } from './adapters/file-storage.ts';

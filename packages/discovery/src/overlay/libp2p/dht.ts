@@ -20,7 +20,7 @@ import type { GuardedDatastore, NamespaceRules } from './datastore.ts';
 import { raceAbort, startDeadline } from './deadline.ts';
 import type { BaseServices } from './host.ts';
 import { parsePeer } from './parts.ts';
-import { offerOnce } from './recent-names.ts';
+import { offerOnce } from './offer-once.ts';
 import { announce, findProviders, newAnswerTimes, type TableParts, type WalkHost } from './provider-walk.ts';
 
 /** Multihash code of SHA2-256: providers of other hashes are never found. */
